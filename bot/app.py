@@ -1,0 +1,96 @@
+"""The composition root: builds every part from the settings and connects them."""
+
+import asyncio
+import contextlib
+import logging
+import signal
+from datetime import UTC, datetime
+from pathlib import Path
+
+from aiohttp import web
+from sqlalchemy import Connection
+
+from bot.channels.base import Channel
+from bot.channels.webchat import WebChat
+from bot.library import files, revisions
+from bot.library.shelf import Shelf
+from bot.settings import Settings
+from bot.web import application
+from bot.worker import Worker
+from storage import KeyRing, Store, upgrade
+
+log = logging.getLogger(__name__)
+
+WATCH_EVERY = 0.5  # seconds
+
+
+def key_ring(settings: Settings) -> KeyRing:
+    """The keys of the settings, or of the data folder; made there at the first start."""
+    if settings.keys:
+        return KeyRing.parse(settings.keys)
+    return KeyRing.load(settings.key_file) if settings.key_file.exists() else KeyRing.create(settings.key_file)
+
+
+def open_store(settings: Settings) -> Store:
+    """The database, brought to the newest form. Raises `storage.Unavailable`."""
+    if not settings.database_url:
+        settings.data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
+    upgrade(settings.url)
+    return Store(settings.url, writers=settings.writers).open()
+
+
+def first_publish(store: Store, folder: Path) -> None:
+    """A new database takes the folders as its first revision."""
+
+    def publish(conn: Connection) -> None:
+        if revisions.newest(conn) == 0:
+            revisions.publish(conn, files.read_folder(folder), author="segin", note="first start", at=datetime.now(UTC))
+
+    store.run_now(publish)
+
+
+def channels_of(settings: Settings) -> dict[str, Channel]:
+    """The channels that are set up."""
+    webchat = WebChat(secure_cookie=settings.public_url.startswith("https:"), behind_proxy=settings.behind_proxy)
+    return {webchat.name: webchat}
+
+
+async def serve(settings: Settings, *, watch: bool = False) -> None:
+    """Serve until told to stop (SIGINT, SIGTERM). Raises what `Worker.start` raises."""
+    store = open_store(settings)
+    first_publish(store, settings.library_dir)
+    shelf = Shelf(settings.library_dir if watch else None)
+    for issue in shelf.look_again():
+        log.warning("%s", issue)
+    worker = Worker(settings, store, key_ring(settings), channels_of(settings), shelf=shelf)
+    runner = web.AppRunner(application(worker), access_log=None, shutdown_timeout=5)
+    await runner.setup()
+    try:
+        await web.TCPSite(runner, settings.host, settings.port, backlog=1024).start()
+        log.info("Segin listens at http://%s:%d/", settings.host, settings.port)
+        if worker.demonstration:
+            missing = ", ".join(shelf.library.organisation.missing)
+            log.warning("this is a demonstration: content/organisation.yaml lacks %s", missing)
+        watching = asyncio.create_task(_watch(shelf)) if watch else None
+        await _told_to_stop()
+        if watching:
+            watching.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await watching
+    finally:
+        await runner.cleanup()
+
+
+async def _watch(shelf: Shelf) -> None:
+    while True:
+        await asyncio.sleep(WATCH_EVERY)
+        for issue in await asyncio.to_thread(shelf.look_again):
+            log.warning("%s", issue)
+
+
+async def _told_to_stop() -> None:
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, stop.set)
+    await stop.wait()

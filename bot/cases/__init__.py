@@ -1,0 +1,1 @@
+"""Cases: requests and complaints that people follow up."""

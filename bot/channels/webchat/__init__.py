@@ -1,0 +1,257 @@
+"""The web chat: one page on our own server, for people with no Telegram or WhatsApp.
+
+The page (`page/`) keeps what was typed in a queue and sends it with an id of its own making; a message
+that was stored gets a 200 with all that waits for the person. Who is who: an unguessable token in a cookie,
+made when the first message was stored. It is the contact's address, and all that leads back to them.
+
+    __init__.py   the channel and its addresses
+    reading.py    what the browser sent → Heard
+    pictures.py   pictures without the place and phone they were taken with
+    limits.py     floods
+    stream.py     later messages, as they come (server-sent events)
+    shell.py      the page and its files
+    page/         HTML, CSS and JavaScript; `page/js/*.js` are joined in the order of their names
+"""
+
+import json
+import re
+import secrets
+from collections.abc import Iterable
+from typing import ClassVar
+from urllib.parse import urlsplit
+
+from aiohttp import web
+
+from bot.channels.base import Capabilities, Incoming, Post, Refused, Said, Unavailable
+from bot.channels.webchat.limits import Flood
+from bot.channels.webchat.reading import (
+    MAX_CURSOR,
+    NotTaken,
+    language_of,
+    read_cursor,
+    read_message,
+    read_seen,
+)
+from bot.channels.webchat.shell import SECURITY_HEADERS, Shell
+from bot.channels.webchat.stream import Streams, as_json, language_said
+from bot.dialogue.model import Message
+
+__all__ = ["SECURITY_HEADERS", "WebChat"]
+
+COOKIE = "segin_chat"
+COOKIE_DAYS = 30
+TOKEN = re.compile(r"[A-Za-z0-9_-]{43}")  # what secrets.token_urlsafe(32) makes
+MESSAGES_PER_MINUTE = 60
+NEWCOMERS_PER_MINUTE = 30
+TRY_AGAIN = 5  # seconds; the database may be back by then
+
+
+class WebChat:
+    """The channel that is pulled from.
+
+    `secure_cookie`: the public address is https. `title`: what the page calls itself (neutral: it is read
+    over shoulders). `behind_proxy`: one proxy of ours stands in front, so the last X-Forwarded-For entry is
+    the browser's address and X-Forwarded-Host may name the host; otherwise both headers are ignored, as
+    anyone can write them.
+    """
+
+    name: ClassVar[str] = "web"
+    pulls: ClassVar[bool] = True
+    capabilities: ClassVar[Capabilities] = Capabilities(text=10_000)
+    repeats: ClassVar[int | None] = None  # a phone may stay off for months with a message in its queue
+
+    def __init__(self, *, secure_cookie: bool, title: str = "Segin", behind_proxy: bool = False) -> None:
+        self.secure_cookie = secure_cookie
+        self.behind_proxy = behind_proxy
+        self._shell = Shell(title)
+        self._streams = Streams(self)
+        self._messages = Flood(MESSAGES_PER_MINUTE)
+        self._newcomers = Flood(NEWCOMERS_PER_MINUTE)
+
+    def routes(self, post: Post) -> Iterable[web.RouteDef]:
+        """The page and the four addresses it speaks to."""
+
+        async def messages(request: web.Request) -> web.Response:
+            return await self._messages_route(request, post)
+
+        async def stream(request: web.Request) -> web.StreamResponse:
+            return await self._stream_route(request, post)
+
+        async def seen(request: web.Request) -> web.Response:
+            return await self._seen_route(request, post)
+
+        async def leave(request: web.Request) -> web.Response:
+            return self._leave_route(request, post)
+
+        return [
+            *self._shell.routes(),
+            web.post("/chat/messages", messages),
+            web.get("/chat/stream", stream),
+            web.post("/chat/seen", seen),
+            web.post("/chat/leave", leave),
+        ]
+
+    async def send(self, address: str, message: Message) -> None:
+        """Nothing is pushed: the browser asks (`pulls`)."""
+        raise NotImplementedError("the web chat is pulled from")
+
+    async def close(self) -> None:
+        """End the open streams; the application calls it when it begins to shut down."""
+        await self._streams.close()
+
+    # ------------------------------------------------------------ the addresses
+
+    async def _messages_route(self, request: web.Request, post: Post) -> web.Response:
+        try:
+            self._must_be_our_page(request)
+            token = self._token(request)
+            self._must_not_flood(request, token)
+            given = await read_message(request)
+            # An address that was erased or never was begins anew, with nothing to acknowledge: the
+            # acknowledgement of another life would drop messages nobody has seen.
+            known = token is not None and await post.since(self, token, MAX_CURSOR) is not None
+            if not known and token is not None:
+                self._must_not_flood(request, None)
+            address = token if known and token is not None else secrets.token_urlsafe(32)
+            said = await post.hear(
+                self,
+                Incoming(
+                    address=address,
+                    message_id=given.id,
+                    heard=given.heard,
+                    body=given.body,
+                    cursor=given.cursor if known else None,
+                ),
+            )
+        except NotTaken as error:
+            return _refusal(request, post, error)
+        except Refused as error:
+            return _refusal(request, post, NotTaken(400, "refused", error.say))
+        except Unavailable:
+            return _unavailable(request, post)
+        response = _answer(_conversation(said, post, new=not known))
+        self._keep(response, address)
+        return response
+
+    async def _stream_route(self, request: web.Request, post: Post) -> web.StreamResponse:
+        token = self._token(request)
+        if token is None:
+            return _refusal(request, post, NotTaken(401, "unknown"))
+        # The browser's own memory of where the stream broke off is newer than the address it opened.
+        cursor = read_cursor(request.headers.get("Last-Event-ID")) or read_cursor(request.query.get("cursor"))
+        try:
+            waiting = await post.since(self, token, MAX_CURSOR)
+        except Unavailable:
+            return _unavailable(request, post)
+        if waiting is None:
+            return _refusal(request, post, NotTaken(401, "unknown"))
+        return await self._streams.run(request, post, token, cursor or 0)
+
+    async def _seen_route(self, request: web.Request, post: Post) -> web.Response:
+        try:
+            self._must_be_our_page(request)
+            token = self._token(request)
+            cursor = await read_seen(request)
+            if token is None:
+                return _refusal(request, post, NotTaken(401, "unknown"))
+            await post.seen(self, token, cursor)
+        except NotTaken as error:
+            return _refusal(request, post, error)
+        except Unavailable:
+            return _unavailable(request, post)
+        return _nothing()
+
+    def _leave_route(self, request: web.Request, post: Post) -> web.Response:
+        try:
+            self._must_be_our_page(request)
+        except NotTaken as error:
+            return _refusal(request, post, error)
+        response = _nothing()
+        response.del_cookie(COOKIE, path="/chat", secure=self.secure_cookie, httponly=True, samesite="Strict")
+        return response
+
+    # ------------------------------------------------------------ who asks
+
+    def _must_be_our_page(self, request: web.Request) -> None:
+        # A form of another site can send neither this header nor our cookie (SameSite=Strict).
+        if request.headers.get("X-Segin") != "chat":
+            raise NotTaken(403, "not our page")
+        origin = request.headers.get("Origin")
+        if origin is None:
+            return
+        hosts = {request.host.lower()}
+        if self.behind_proxy and "X-Forwarded-Host" in request.headers:
+            hosts.add(request.headers["X-Forwarded-Host"].strip().lower())
+        if urlsplit(origin).netloc.lower() not in hosts:
+            raise NotTaken(403, "not our page")
+
+    def _token(self, request: web.Request) -> str | None:
+        token = request.cookies.get(COOKIE, "")
+        return token if TOKEN.fullmatch(token) else None
+
+    def _must_not_flood(self, request: web.Request, token: str | None) -> None:
+        """Slow down, never lock out: the page keeps the message and sends it later by itself."""
+        flood, key = (self._messages, token) if token else (self._newcomers, self._place(request))
+        wait = flood.wait(key)
+        if wait:
+            raise NotTaken(429, "too fast", "words:unavailable", retry_after=wait)
+
+    def _place(self, request: web.Request) -> str:
+        if self.behind_proxy:
+            # The entry our own proxy appended; those before it are the visitor's to invent.
+            return request.headers.get("X-Forwarded-For", "").rpartition(",")[2].strip()
+        return request.remote or ""
+
+    def _keep(self, response: web.Response, token: str) -> None:
+        response.set_cookie(
+            COOKIE,
+            token,
+            max_age=COOKIE_DAYS * 24 * 3600,
+            path="/chat",  # the console and the pages never see it
+            secure=self.secure_cookie,
+            httponly=True,
+            samesite="Strict",
+        )
+
+
+# ---------------------------------------------------------------- answers
+
+NO_STORE = {"Cache-Control": "no-store", **SECURITY_HEADERS}
+
+
+def _conversation(said: list[Said], post: Post, *, new: bool) -> dict[str, object]:
+    """`new` tells the browser that seqs count from the beginning again."""
+    answer: dict[str, object] = {
+        "messages": [as_json(one) for one in said],
+        "demonstration": post.demonstration,
+        "new": new,
+    }
+    languages = [language for one in said if (language := language_said(one.message))]
+    if languages:
+        answer["language"] = languages[-1]
+    return answer
+
+
+def _answer(content: dict[str, object], status: int = 200, **headers: str) -> web.Response:
+    return web.Response(
+        text=json.dumps(content, ensure_ascii=False),
+        content_type="application/json",
+        status=status,
+        headers={**NO_STORE, **headers},
+    )
+
+
+def _nothing() -> web.Response:
+    return web.Response(status=204, headers=NO_STORE)
+
+
+def _refusal(request: web.Request, post: Post, error: NotTaken) -> web.Response:
+    say = post.words(error.say, language_of(request))
+    for name, value in error.values.items():
+        say = say.replace("{" + name + "}", value)
+    headers = {"Retry-After": str(error.retry_after)} if error.retry_after else {}
+    return _answer({"error": error.why, "say": say}, error.status, **headers)
+
+
+def _unavailable(request: web.Request, post: Post) -> web.Response:
+    return _refusal(request, post, NotTaken(503, "unavailable", "words:unavailable", retry_after=TRY_AGAIN))

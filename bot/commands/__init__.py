@@ -1,0 +1,1 @@
+"""The commands of `segin`: one module for each group of them."""

@@ -1,0 +1,91 @@
+"""`segin check|draw|publish`: what editors do."""
+
+import argparse
+import getpass
+import json
+import sys
+from datetime import UTC, datetime
+from pathlib import Path
+
+from bot.app import open_store
+from bot.library import draw, files, load, revisions
+from bot.library.check import check
+from bot.settings import Settings
+from bot.talks import run_all
+
+
+def add_to(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    checking = commands.add_parser("check", help="find mistakes in flows/, content/ and locales/, and play the talks")
+    checking.add_argument("folder", nargs="?", type=Path, help="folder that holds them (default: SEGIN_LIBRARY_DIR)")
+    checking.add_argument("--no-talks", action="store_true", help="leave out the talks")
+    checking.add_argument("--json", action="store_true", help="print JSON")
+    checking.set_defaults(run=run_check)
+
+    drawing = commands.add_parser("draw", help="draw the flows as Mermaid diagrams, from the machines' own tables")
+    drawing.add_argument("flow", nargs="*", help="names of flows (default: all)")
+    drawing.add_argument("--to", type=Path, metavar="FOLDER", help="write <flow>.mmd files there")
+    drawing.set_defaults(run=run_draw)
+
+    publishing = commands.add_parser("publish", help="put the folders into force: a new revision")
+    publishing.add_argument("--note", default="", help="what changed")
+    publishing.set_defaults(run=run_publish)
+
+
+def run_check(settings: Settings, given: argparse.Namespace) -> int:
+    folder = given.folder or settings.library_dir
+    if not (folder / "flows").is_dir():
+        print(f"{folder} has no flows/ folder", file=sys.stderr)
+        return 2
+    written = files.read_folder(folder)
+    issues = list(check(load.build(written)))
+    found = [str(issue) for issue in issues]
+    if not given.no_talks and not any(issue.severity == "error" for issue in issues):
+        found += run_all(written)
+    if given.json:
+        print(json.dumps(found, indent=2, ensure_ascii=False))
+    else:
+        for one in found:
+            print(one)
+        print(f"{len(found)} found." if found else "All is well.", file=sys.stderr)
+    return 1 if found else 0
+
+
+def run_draw(settings: Settings, given: argparse.Namespace) -> int:
+    built = load.build(files.read_folder(settings.library_dir))
+    if built.library is None:
+        print("the flows can't be read: segin check says why", file=sys.stderr)
+        return 1
+    names = given.flow or sorted(built.library.flows)
+    unknown = [name for name in names if name not in built.library.flows]
+    if unknown:
+        print(
+            f"no flow called {', '.join(unknown)}; there are {', '.join(sorted(built.library.flows))}",
+            file=sys.stderr,
+        )
+        return 2
+    for name in names:
+        drawn = draw.mermaid(built.library.flows[name])
+        if given.to:
+            given.to.mkdir(parents=True, exist_ok=True)
+            (given.to / f"{name}.mmd").write_text(drawn, encoding="utf-8")
+        else:
+            print(drawn)
+    return 0
+
+
+def run_publish(settings: Settings, given: argparse.Namespace) -> int:
+    written = files.read_folder(settings.library_dir)
+    errors = [str(issue) for issue in check(load.build(written)) if issue.severity == "error"]
+    if errors:
+        print("\n".join(errors))
+        print("Nothing was published.", file=sys.stderr)
+        return 1
+    with open_store(settings) as store:
+        before = store.read_now(revisions.newest)
+        number = store.run_now(
+            lambda conn: revisions.publish(
+                conn, written, author=getpass.getuser(), note=given.note, at=datetime.now(UTC)
+            )
+        )
+    print(f"Revision {number} is in force." if number != before else f"Nothing changed since revision {number}.")
+    return 0

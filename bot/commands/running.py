@@ -1,0 +1,140 @@
+"""`segin serve|talk|migrate|staff|audit`: what operators do."""
+
+import argparse
+import asyncio
+import json
+import secrets
+import sys
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime
+
+from bot.app import first_publish, key_ring, open_store, serve
+from bot.cases.desk import NotPossible, add_staff, all_staff, disable_staff
+from bot.cases.may import ROLES
+from bot.channels import terminal
+from bot.channels.base import Incoming, Unavailable
+from bot.dialogue.model import Heard
+from bot.library.shelf import NoLibrary
+from bot.settings import Settings
+from bot.worker import NotReal, Worker
+from storage import audit, upgrade
+
+
+def add_to(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    serving = commands.add_parser("serve", help="serve the web chat, the channels and the console")
+    serving.add_argument("--watch", action="store_true", help="read the folders directly while writing flows")
+    serving.set_defaults(run=run_serve)
+
+    talking = commands.add_parser("talk", help="chat in the terminal")
+    talking.add_argument("--as", dest="name", metavar="NAME", help="come back as somebody who talked before")
+    talking.set_defaults(run=run_talk)
+
+    migrating = commands.add_parser("migrate", help="bring the database to the newest form")
+    migrating.set_defaults(run=run_migrate)
+
+    people = commands.add_parser("staff", help="the people who answer")
+    deeds = people.add_subparsers(dest="deed", required=True)
+    adding = deeds.add_parser("add", help="a new member of staff")
+    adding.add_argument("name")
+    adding.add_argument("--role", choices=ROLES, required=True)
+    adding.add_argument("--cleared", action="store_true", help="may read restricted cases (role protection)")
+    adding.add_argument("--region", action="append", default=[], help="only this region's cases; may be repeated")
+    listing = deeds.add_parser("list", help="who there is")
+    listing.add_argument("--json", action="store_true", help="print JSON")
+    deeds.add_parser("disable", help="nobody can act by this name any more").add_argument("name")
+    people.set_defaults(run=run_staff)
+
+    auditing = commands.add_parser("audit", help="the log of what staff did")
+    auditing.add_subparsers(dest="deed", required=True).add_parser("verify", help="find rows that were changed")
+    auditing.set_defaults(run=run_audit)
+
+
+def run_serve(settings: Settings, given: argparse.Namespace) -> int:
+    import uvloop  # noqa: PLC0415 - only the server needs it
+
+    try:
+        uvloop.run(serve(settings, watch=given.watch))
+    except (NotReal, NoLibrary, OSError) as error:
+        print(error, file=sys.stderr)
+        return 1
+    return 0
+
+
+def run_migrate(settings: Settings, given: argparse.Namespace) -> int:  # noqa: ARG001 - one form for every command
+    if not settings.database_url:
+        settings.data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
+    upgrade(settings.url)
+    print("The database is up to date.")
+    return 0
+
+
+def run_staff(settings: Settings, given: argparse.Namespace) -> int:
+    now = datetime.now(UTC)
+    with open_store(settings) as store:
+        if given.deed == "list":
+            people = store.read_now(all_staff)
+            if given.json:
+                print(json.dumps(people, indent=2, ensure_ascii=False))
+            for one in [] if given.json else people:
+                marks = [m for m, on in (("cleared", one["cleared"]), ("disabled", one["disabled"])) if on]
+                print(f"{one['name']:<24} {one['role']:<14} {' '.join(marks)}")
+            return 0
+        if given.deed == "disable":
+            if not store.run_now(lambda conn: disable_staff(conn, given.name, now)):
+                print(f"there is nobody called {given.name}", file=sys.stderr)
+                return 1
+            print(f"{given.name} is disabled.")
+            return 0
+        try:
+            store.run_now(
+                lambda conn: add_staff(
+                    conn, given.name, given.role, cleared=given.cleared, regions=tuple(given.region), now=now
+                )
+            )
+        except NotPossible as error:
+            print(error, file=sys.stderr)
+            return 1
+    print(f"{given.name} is there.")
+    return 0
+
+
+def run_audit(settings: Settings, given: argparse.Namespace) -> int:  # noqa: ARG001 - one form for every command
+    with open_store(settings) as store:
+        fault = store.read_now(audit.verify)
+    print(fault or "Every row is as it was written.")
+    return 1 if fault else 0
+
+
+def run_talk(settings: Settings, given: argparse.Namespace) -> int:
+    try:
+        asyncio.run(_talk(settings, given.name or secrets.token_hex(8)))
+    except NoLibrary as error:
+        print(error, file=sys.stderr)
+        return 1
+    return 0
+
+
+async def _talk(settings: Settings, name: str) -> None:
+    channel = terminal.Terminal(lambda text: print(f"\n{text}\n", flush=True))
+    store = open_store(settings)
+    first_publish(store, settings.library_dir)
+    worker = Worker(settings, store, key_ring(settings), {channel.name: channel})
+    await worker.start()
+    print("Write, or a number. (voice 12s), (photo), (location) stand for those. Ctrl-D leaves.", flush=True)
+    try:
+        await worker.hear(channel, Incoming(name, secrets.token_hex(8), Heard("start")))
+        async for line in _lines():
+            heard, body = terminal.read(line)
+            try:
+                await worker.hear(channel, Incoming(name, secrets.token_hex(8), heard, body))
+            except Unavailable:
+                print(worker.words("words:unavailable"), flush=True)
+    finally:
+        await worker.stop()
+
+
+async def _lines() -> AsyncIterator[str]:
+    """Lines as they are typed; the loop goes on meanwhile, so that staff's answers appear."""
+    while line := await asyncio.to_thread(sys.stdin.readline):
+        if line.strip():
+            yield line.rstrip("\n")

@@ -1,0 +1,156 @@
+"""Contacts: one person on one channel, as a row that is locked, read, advanced and written.
+
+Everything of a person is sealed with their own data key; erasing drops the row and with it the key.
+"""
+
+import uuid
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+import msgspec
+from sqlalchemy import Connection, Row, bindparam, select
+
+from bot.dialogue.model import Conversation, Message, Say
+from storage import DataKey, KeyRing, tables, uuid7
+
+CONTACTS = tables.contacts
+
+_encode = msgspec.json.Encoder().encode
+_conversation = msgspec.json.Decoder(Conversation).decode
+_message = msgspec.json.Decoder(Message).decode
+_say = msgspec.json.Decoder(Say).decode
+
+_FIND = (
+    select(CONTACTS)
+    .where(
+        CONTACTS.c.channel.in_(bindparam("channels", expanding=True)),
+        CONTACTS.c.address_index.in_(bindparam("indexes", expanding=True)),
+    )
+    .order_by(CONTACTS.c.address_index)
+    .with_for_update()
+)
+
+
+def address_index(keyring: KeyRing, channel: str, address: str) -> bytes:
+    return keyring.index("address", channel, address)
+
+
+@dataclass(slots=True)
+class Contact:
+    """A contact under way in one transaction. Changes are gathered and written by `Batch`."""
+
+    id: uuid.UUID
+    channel: str
+    index: bytes
+    key: DataKey
+    wrapped_key: bytes
+    address: bytes  # sealed
+    conversation: Conversation
+    last_seq: int
+    created_at: datetime
+    consented_at: datetime | None = None
+    blocked: bool = False
+    outgoing: list[dict[str, Any]] = field(default_factory=list)
+
+    def seal_conversation(self) -> bytes:
+        return self.key.seal(_encode(self.conversation), "conversation", self.id.bytes)
+
+    def say(self, message: Message, now: datetime) -> int:
+        """Put a worded message into this contact's lane; returns its `seq`."""
+        self.last_seq += 1
+        self._put(self.last_seq, _encode(message), now, is_say=False, cancel=None)
+        return self.last_seq
+
+    def say_later(self, say: Say, due: datetime, cancel: str) -> None:
+        """Keep a Say for later. It gets its place in the lane when it is due; until then its number is negative."""
+        self.last_seq += 1
+        self._put(-self.last_seq, _encode(say), due, is_say=True, cancel=cancel)
+
+    def _put(self, seq: int, body: bytes, due: datetime, *, is_say: bool, cancel: str | None) -> None:
+        row_id = uuid7()
+        self.outgoing.append(
+            {
+                "id": row_id,
+                "contact_id": self.id,
+                "seq": seq,
+                "due_at": due,
+                "body": self.key.seal(body, "outbox", row_id.bytes),
+                "is_say": is_say,
+                "cancel": cancel,
+                "attempts": 0,
+            }
+        )
+
+    def read_message(self, row_id: uuid.UUID, body: bytes) -> Message:
+        return _message(self.key.open(body, "outbox", row_id.bytes))
+
+    def read_say(self, row_id: uuid.UUID, body: bytes) -> Say:
+        return _say(self.key.open(body, "outbox", row_id.bytes))
+
+    def open_address(self) -> str:
+        return self.key.open(self.address, "address", self.id.bytes).decode()
+
+
+def of_row(keyring: KeyRing, row: Row[Any]) -> Contact:
+    key = DataKey(keyring.unwrap(row.data_key))
+    return Contact(
+        id=row.id,
+        channel=row.channel,
+        index=row.address_index,
+        key=key,
+        wrapped_key=row.data_key,
+        address=row.address,
+        conversation=_conversation(key.open(row.conversation, "conversation", row.id.bytes)),
+        last_seq=row.last_seq,
+        created_at=row.created_at,
+        consented_at=row.consented_at,
+        blocked=row.blocked_at is not None,
+    )
+
+
+def locked(conn: Connection, keyring: KeyRing, addresses: Iterable[tuple[str, bytes]]) -> dict[bytes, Contact]:
+    """The contacts at these (channel, blind index), locked in the order of their index: no two rounds deadlock.
+
+    A blind index covers the channel too, so it names a contact by itself.
+    """
+    wanted = list(addresses)
+    rows = conn.execute(_FIND, {"channels": list({c for c, _ in wanted}), "indexes": [i for _, i in wanted]})
+    return {row.address_index: of_row(keyring, row) for row in rows}
+
+
+def locked_by_id(conn: Connection, keyring: KeyRing, contact_id: uuid.UUID) -> Contact | None:
+    row = conn.execute(select(CONTACTS).where(CONTACTS.c.id == contact_id).with_for_update()).first()
+    return of_row(keyring, row) if row else None
+
+
+def fresh(keyring: KeyRing, channel: str, index: bytes, address: str, now: datetime) -> Contact:
+    """A contact nobody has heard of yet; not in the database before `row` is inserted."""
+    raw = DataKey.new()
+    contact_id = uuid7(now)
+    return Contact(
+        id=contact_id,
+        channel=channel,
+        index=index,
+        key=raw,
+        wrapped_key=keyring.wrap(raw.raw),
+        address=raw.seal(address.encode(), "address", contact_id.bytes),
+        conversation=Conversation(),
+        last_seq=0,
+        created_at=now,
+    )
+
+
+def new_row(contact: Contact, now: datetime) -> dict[str, Any]:
+    return {
+        "id": contact.id,
+        "channel": contact.channel,
+        "address_index": contact.index,
+        "address": contact.address,
+        "data_key": contact.wrapped_key,
+        "conversation": contact.seal_conversation(),
+        "last_seq": contact.last_seq,
+        "heard_at": now,
+        "created_at": contact.created_at,
+    }

@@ -1,0 +1,420 @@
+"""The engine: `advance` takes one heard message and gives back all it causes. Pure and synchronous.
+
+What is heard is tried in this order, and the first that knows it has it:
+
+1. distress, in whatever flow, whoever holds the conversation
+2. a tap (it counts only while its step waits)
+3. words that work everywhere: menu, back, and the keywords of `anywhere` flows
+4. a long absence: continue, restart or menu?
+5. a conversation held by staff: it joins the case
+6. the step that waits
+7. the keywords of any other flow
+8. not understood: kindly, then more simply, then a person
+
+Inside a flow a step is changed by the flow's machine alone; `Call`, `Return`, `Restart`, `Stop` and leaving
+for another flow are the engine's moves on the stack of frames.
+"""
+
+from dataclasses import replace
+
+from bot.dialogue import matching, safety
+from bot.dialogue.flow import Library
+from bot.dialogue.model import (
+    AddToCase,
+    Alert,
+    CallOff,
+    Conversation,
+    Frame,
+    Heard,
+    Hold,
+    Option,
+    Say,
+    Text,
+    Turn,
+    World,
+    literal,
+)
+from bot.dialogue.scene import Missing, Scene
+from bot.dialogue.steps import Exit, Miss, Move, Restart, Return, Stop, Wait, ask
+from bot.dialogue.steps.base import Call
+
+MAX_STEPS = 50  # a turn; `segin check` finds loops without a wait before people do
+MAX_FRAMES = 8
+REPLY = "reply/"  # the tap below a staff answer: reply/<case id>:go
+READ = "read/"  # the tap below "you have a message": read/<case id>:go
+
+
+class LoopError(RuntimeError):
+    """A turn passed more steps than any real dialogue does: a loop without a wait."""
+
+
+def advance(library: Library, conversation: Conversation, heard: Heard, world: World) -> Turn:
+    """One turn. With `needs` in the result nothing has happened yet: read them into `world.known`, call again.
+
+    Raises `LoopError` for a flow that never waits.
+    """
+    scene = Scene(library, world, conversation)
+    try:
+        _Turn(scene).take(heard)
+    except Missing as missing:
+        return Turn(conversation, needs=(missing.need,))
+    after = replace(scene.conversation, heard_at=world.now)
+    return Turn(after, tuple(scene.says), tuple(scene.effects), passed=tuple(scene.passed))
+
+
+def reply_tap(case_id: str) -> str:
+    """The tap of the button below what staff wrote."""
+    return f"{REPLY}{case_id}:go"
+
+
+def read_tap(case_id: str) -> str:
+    """The tap of the button below the neutral notice of an answer."""
+    return f"{READ}{case_id}:go"
+
+
+def staff_answer(words: str, case_id: str) -> tuple[Text, tuple[Option, ...]]:
+    """What staff wrote, with the button to reply."""
+    text = Text(key="words:staff_answer", values={"text": literal(words)})
+    return text, (Option(reply_tap(case_id), Text(key="words:reply")),)
+
+
+def hold_name(case_id: str) -> str:
+    """Under this name the end of a hold is announced and called off."""
+    return f"hold:{case_id}"
+
+
+def hold(library: Library, conversation: Conversation, case_id: str, world: World) -> Conversation:
+    """The conversation once staff and the person write to each other about a case."""
+    until = world.now + library.organisation.hold
+    return replace(conversation, hold=Hold(case_id, until, max(1, len(conversation.frames))))
+
+
+def without_drafts(library: Library, conversation: Conversation) -> Conversation:
+    """The conversation without what must not stay unfinished for long: sensitive answers, their flow with them."""
+    kept = []
+    for frame in conversation.frames:
+        flow = library.flows.get(frame.flow)
+        asks = flow.saved_by if flow else {}
+        if any(getattr(asks.get(name), "sensitive", False) for name in frame.answers):
+            break
+        kept.append(frame)
+    return replace(conversation, frames=tuple(kept))
+
+
+def has_drafts(library: Library, conversation: Conversation) -> bool:
+    """Whether something sensitive was said in a dialogue not finished yet."""
+    return without_drafts(library, conversation).frames != conversation.frames
+
+
+class _Turn:
+    """One turn over one scene."""
+
+    def __init__(self, scene: Scene) -> None:
+        self.scene = scene
+        self.library = scene.library
+        self.steps = 0
+
+    # ------------------------------------------------------------ what is tried, in order
+
+    def take(self, heard: Heard) -> None:
+        heard = replace(heard, text=matching.clean(heard.text))
+        began = bool(self.scene.conversation.frames)
+        opening: list[Say] = []
+        if began:
+            self._carry_over()
+        else:
+            self._go_in("main", "menu" if self.scene.conversation.language else self.library.flows["main"].start)
+            opening, self.scene.says = self.scene.says, []
+        distress = safety.detect(heard.text, self.library.safety) if heard.kind == "text" else None
+        if distress and self.scene.frame.flow != "distress":
+            self._distress(heard, distress)
+        elif heard.kind == "tap":
+            self._tapped(heard)
+        elif self._everywhere(heard, began=began) or self._held(heard):
+            pass
+        elif not began:
+            self.scene.says = opening
+        elif self._was_away():
+            self._back_again()
+        elif heard.kind == "start":
+            self._enter()
+        else:
+            self._answered(heard)
+
+    def _carry_over(self) -> None:
+        """A step that editors took away: on to the nearest place that exists."""
+        frames = self.scene.conversation.frames
+        kept = []
+        for frame in frames:
+            flow = self.library.flows.get(frame.flow)
+            if flow is None:
+                break
+            if frame.step not in flow.steps:
+                kept.append(Frame(frame.flow, flow.start, frame.answers))
+                break
+            kept.append(frame)
+        if tuple(kept) == frames:
+            return
+        self.scene.conversation = replace(
+            self.scene.conversation, frames=tuple(kept) or (Frame("main", "menu"),), hold=None
+        )
+        self.scene.say(Text(key="words:carried_over"))
+        if not self.scene.step.WAITS:
+            self._enter()
+
+    def _distress(self, heard: Heard, kind: str) -> None:
+        """Distress is caught first; a story it was part of is kept, nobody is asked for it twice."""
+        before = self.scene.conversation
+        if not before.hold and getattr(self.scene.step, "sensitive", False):
+            said, effects = len(self.scene.says), len(self.scene.effects)
+            self._move(self.scene.step.hear(self.scene, heard))
+            if len(self.scene.effects) > effects:  # it would have filed something: not without asking
+                self.scene.conversation = before
+            del self.scene.says[said:], self.scene.effects[effects:]
+        if kind != "weary":  # tired to death, most likely; the flow asks, and tells if it is more
+            self.scene.effects.append(Alert(kind))
+        self._call("distress", {"heard": kind})
+
+    def _tapped(self, heard: Heard) -> None:
+        place, _, key = heard.tap.rpartition(":")
+        if place.startswith(REPLY):
+            self.scene.conversation = hold(
+                self.library, self.scene.conversation, place.removeprefix(REPLY), self.scene.world
+            )
+            self.scene.say(Text(key="words:reply_prompt"), accepts=("voice", "photo", "document"))
+            return
+        if place.startswith(READ):
+            case_id = place.removeprefix(READ)
+            answers: tuple[str, ...] = self.scene.known("answers", case_id)  # type: ignore[assignment]
+            for answer in answers[-1:]:
+                self.scene.say(*staff_answer(answer, case_id))
+            return
+        here = self.scene.step
+        if place != f"{here.flow}/{here.name}" or heard.tap not in {o.tap for o in here.options(self.scene)}:
+            self.scene.say(Text(key="words:already_done"))
+            self._enter()
+            return
+        if self._at_hold():
+            self._release()
+        self._move(here.hear(self.scene, replace(heard, text=key)))
+
+    def _everywhere(self, heard: Heard, *, began: bool) -> bool:
+        if heard.kind != "text" or (began and self._is_label(heard.text)):
+            return False
+        vocabulary = self.library.vocabulary
+        # in the midst of a story only the bare word counts: "mon retour" is no "retour"
+        story = isinstance(self.scene.step, ask.Ask)
+        if self._says(heard.text, vocabulary.menu, bare=story):
+            self._leave("main.menu")
+        elif self._says(heard.text, vocabulary.back, bare=story):
+            self._back()
+        else:
+            anywhere = self.library.anywhere
+            flow = anywhere.get(matching.fold(heard.text)) if story else matching.keyword(heard.text, anywhere)
+            if flow is None:
+                return False
+            self._call(flow)
+        return True
+
+    @staticmethod
+    def _says(text: str, words: tuple[str, ...], *, bare: bool) -> bool:
+        return matching.fold(text) in words if bare else matching.is_word(text, words)
+
+    def _is_label(self, text: str) -> bool:
+        """Exactly what a button of the waiting step says: then that is meant, and no word for everywhere."""
+        folded = matching.fold(text)
+        taps = (option.label.key for option in self.scene.step.options(self.scene) if option.label.key)
+        return any(folded in self.library.candidates[tap].names for tap in taps if tap in self.library.candidates)
+
+    def _was_away(self) -> bool:
+        heard_at = self.scene.conversation.heard_at
+        at_rest = (self.scene.frame.flow, self.scene.frame.step) == ("main", "menu")
+        return (
+            heard_at is not None
+            and not at_rest
+            and self.scene.world.now - heard_at > self.library.organisation.resume_after
+        )
+
+    def _back_again(self) -> None:
+        if self.scene.frame.flow == "resume":
+            self._enter()
+        else:
+            self._call("resume")
+
+    def _at_hold(self) -> bool:
+        held = self.scene.conversation.hold
+        return held is not None and len(self.scene.conversation.frames) <= held.depth
+
+    def _release(self) -> None:
+        held = self.scene.conversation.hold
+        if held:
+            self.scene.effects.append(CallOff(hold_name(held.case)))
+            self.scene.conversation = replace(self.scene.conversation, hold=None)
+
+    def _held(self, heard: Heard) -> bool:
+        """While staff hold the conversation, what is said (not tapped) joins the case."""
+        held = self.scene.conversation.hold
+        if held is None or not self._at_hold() or heard.kind == "start":
+            return False
+        if self.scene.world.now > held.until:  # they were told when it ended
+            self.scene.conversation = replace(self.scene.conversation, hold=None)
+            return False
+        content = spoken(heard)
+        if content is None:
+            self.scene.say(Text(key="words:not_handled"))
+        else:
+            self.scene.effects.append(AddToCase(content, case=held.case))
+            self.scene.say(Text(key="words:added_to_case"))
+        return True
+
+    def _answered(self, heard: Heard) -> None:
+        move = (
+            Miss(Text(key="words:not_handled")) if heard.kind == "unknown" else self.scene.step.hear(self.scene, heard)
+        )
+        if isinstance(move, Miss) and not move.which and heard.kind == "text":
+            flow = matching.keyword(heard.text, self.library.topics)
+            if flow is not None and flow != self.scene.frame.flow:
+                self._leave(f"{flow}.{self.library.flows[flow].start}")
+                return
+        self._move(move)
+
+    # ------------------------------------------------------------ moves
+
+    def _move(self, move: Move) -> None:
+        """Follow moves until one waits."""
+        while True:
+            self.steps += 1
+            if self.steps > MAX_STEPS:
+                raise LoopError(f"{self.scene.frame.flow}/{self.scene.frame.step}: {MAX_STEPS} steps without a wait")
+            match move:
+                case Wait():
+                    return
+                case Miss():
+                    self._missed(move)
+                    return
+                case Exit(key):
+                    self.scene.conversation = replace(self.scene.conversation, misses=0)
+                    move = self._follow(key)
+                case Call(flow):
+                    self._push(flow)
+                    move = self._come_in()
+                case Return():
+                    self._pop()
+                    below = self.scene.step
+                    move = self._come_in() if below.WAITS else Exit()
+                case Restart():
+                    self._pop()
+                    frame = self.scene.frame
+                    self._replace_top(Frame(frame.flow, self.scene.flow.start))
+                    move = self._come_in()
+                case Stop():
+                    self._release()
+                    self.scene.conversation = replace(self.scene.conversation, frames=())
+                    return
+
+    def _follow(self, key: str) -> Move:
+        frame, step = self.scene.frame, self.scene.step
+        target = step.exits()[key]
+        if "." in target:
+            self._release()
+            flow, name = target.split(".")
+            self.scene.conversation = replace(self.scene.conversation, frames=(Frame(flow, name),))
+        else:
+            trail = (*frame.trail, step.name) if step.WAITS else frame.trail
+            self.scene.conversation = self.scene.conversation.with_top(
+                step=self.scene.flow.move(step.name, key), trail=trail
+            )
+        return self._come_in()
+
+    def _come_in(self) -> Move:
+        self.scene.passed.append(f"{self.scene.frame.flow}/{self.scene.frame.step}")
+        return self.scene.step.enter(self.scene)
+
+    def _enter(self) -> None:
+        self._move(self._come_in())
+
+    def _go_in(self, flow: str, step: str) -> None:
+        self.scene.conversation = replace(self.scene.conversation, frames=(Frame(flow, step),))
+        self._enter()
+
+    def _leave(self, target: str) -> None:
+        self._release()
+        self.scene.conversation = replace(self.scene.conversation, misses=0)
+        self._go_in(*target.split("."))
+
+    def _replace_top(self, frame: Frame) -> None:
+        self.scene.conversation = replace(self.scene.conversation, frames=(*self.scene.conversation.frames[:-1], frame))
+
+    def _push(self, name: str, answers: dict[str, object] | None = None) -> None:
+        """A flow on top; one that is already under way starts anew in its place."""
+        frames = self.scene.conversation.frames
+        for depth, frame in enumerate(frames):
+            if frame.flow == name and depth > 0:
+                frames = frames[:depth]
+                break
+        frames = frames[-(MAX_FRAMES - 1) :]
+        flow = self.library.flows[name]
+        self.scene.conversation = replace(
+            self.scene.conversation, frames=(*frames, Frame(name, flow.start, answers or {})), misses=0
+        )
+
+    def _call(self, name: str, answers: dict[str, object] | None = None) -> None:
+        self._push(name, answers)
+        self._enter()
+
+    def _pop(self) -> None:
+        frames = self.scene.conversation.frames[:-1]
+        self.scene.conversation = replace(self.scene.conversation, frames=frames or (Frame("main", "menu"),))
+
+    def _back(self) -> None:
+        """To the question before; what was answered since is undone. Never past an effect."""
+        frame = self.scene.frame
+        while not frame.trail and len(self.scene.conversation.frames) > 1:
+            self._pop()
+            frame = self.scene.frame
+            if self.scene.step.WAITS:  # the flow that was interrupted asks again
+                self._enter()
+                return
+        if not frame.trail and frame.flow != "main":
+            self._leave("main.menu")
+            return
+        if not frame.trail:
+            self.scene.say(Text(key="words:nothing_before"))
+            self._enter()
+            return
+        name = frame.trail[-1]
+        answers = {k: v for k, v in frame.answers.items() if k != self.scene.flow.steps[name].save_as}
+        self._replace_top(Frame(frame.flow, name, answers, frame.trail[:-1]))
+        self._enter()
+
+    # ------------------------------------------------------------ asking again
+
+    def _missed(self, miss: Miss) -> None:
+        """Kindly, then more simply, then a person."""
+        step, misses = self.scene.step, self.scene.conversation.misses + 1
+        self.scene.conversation = replace(self.scene.conversation, misses=misses)
+        options = step.options(self.scene)
+        many = step.KIND == "pick"
+        accepts = step.accepts()
+        if miss.which:
+            meant = {step.tap(key) for key in miss.which}
+            self.scene.say(Text(key="words:which_one"), tuple(o for o in options if o.tap in meant))
+        elif misses >= 3 and self.scene.frame.flow not in ("lost", "distress", "person"):  # noqa: PLR2004 - the third time
+            self._call("lost")
+        else:
+            text = miss.text or Text(key="words:not_understood")
+            if misses > 1:
+                self.scene.say(text)
+                text = Text(key="words:not_understood_simple")
+            self.scene.say(text, options, many=many, accepts=accepts)
+
+
+def spoken(heard: Heard) -> object | None:
+    """What a heard message adds to a case: words, or a file or place in JSON's own types; None for what can't."""
+    if heard.kind == "text" and heard.text.strip():
+        return heard.text
+    if heard.file is not None:
+        return {"kind": heard.kind, "id": heard.file.id, "seconds": heard.file.seconds}
+    if heard.place is not None:
+        return {"kind": "location", "latitude": heard.place.latitude, "longitude": heard.place.longitude}
+    return None

@@ -1,0 +1,177 @@
+"""A flow and the library: what editors wrote, as the engine reads it.
+
+Inside a flow every change of step goes through its `transitions` machine, built once per revision from
+`Flow.table`: the same rows `segin draw` draws, so the picture cannot lie.
+"""
+
+import threading
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import timedelta
+from functools import cached_property
+
+from transitions import Machine, MachineError
+
+from bot.dialogue.matching import Candidate, Vocabulary
+from bot.dialogue.safety import Safety
+from bot.dialogue.steps import Step
+
+SOURCE_LANGUAGE = "fr"
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One way on: from a step, by an exit's key, to a step of this flow or to `flow.step` elsewhere."""
+
+    step: str
+    key: str
+    target: str
+
+    @property
+    def leaves(self) -> bool:
+        return "." in self.target
+
+
+class _Place:
+    """What a machine moves: only the name of a step."""
+
+    state: str
+
+
+@dataclass(frozen=True)
+class Flow:
+    """A dialogue an editor wrote."""
+
+    name: str
+    start: str
+    steps: Mapping[str, Step]
+    keywords: tuple[str, ...] = ()
+    anywhere: bool = False
+
+    @cached_property
+    def table(self) -> tuple[Row, ...]:
+        """Every way on, in the order the editor wrote them."""
+        return tuple(
+            Row(name, key, target) for name, step in self.steps.items() for key, target in step.exits().items()
+        )
+
+    @cached_property
+    def saved_by(self) -> Mapping[str, Step]:
+        """Answer name → the step that asks for it."""
+        return {step.save_as: step for step in self.steps.values() if step.save_as}
+
+    @cached_property
+    def _machine(self) -> Machine:
+        return Machine(
+            model=None,
+            states=list(self.steps),
+            transitions=[
+                {"trigger": row.key, "source": row.step, "dest": row.target} for row in self.table if not row.leaves
+            ],
+            initial=self.start,
+            auto_transitions=False,
+        )
+
+    @cached_property
+    def _places(self) -> threading.local:
+        return threading.local()
+
+    def move(self, step: str, key: str) -> str:
+        """The step that `key` leads to. Raises `MachineError` where the table has no such way."""
+        place: _Place | None = getattr(self._places, "place", None)
+        if place is None:  # one reused model per writer thread: a trigger then costs 7 µs
+            place = _Place()
+            self._machine.add_model(place)
+            self._places.place = place
+        place.state = step
+        if not self._machine.events[key].trigger(place):
+            raise MachineError(f"{self.name}/{step}: no way on by {key!r}")
+        return place.state
+
+
+@dataclass(frozen=True, slots=True)
+class Category:
+    """A kind of case: who may read it and how soon a person does."""
+
+    key: str
+    kind: str
+    restricted: bool
+    reply_within: timedelta
+    keep_days: int
+
+
+@dataclass(frozen=True, slots=True)
+class Document:
+    """A paper to bring, for whom `when` holds."""
+
+    key: str
+    when: Mapping[str, object] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class OnCall:
+    """Who answers in an emergency. `hours` maps a weekday (0 = Monday) to (opens, closes), minutes of the day."""
+
+    name: str = ""
+    contact: str = ""
+    hours_text: str = ""
+    hours: Mapping[int, tuple[int, int]] = field(default_factory=dict)
+    verified_by: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Organisation:
+    """Who serves Segin here. Incomplete, Segin is a demonstration (design.md)."""
+
+    name: str = ""
+    data_controller: str = ""
+    contacts: tuple[str, ...] = ()
+    on_call: OnCall = field(default_factory=OnCall)
+    help_unchanged_signed: bool = False
+    reply_within: timedelta = timedelta(hours=120)
+    restricted_reply_within: timedelta = timedelta(hours=24)
+    hold: timedelta = timedelta(hours=48)
+    resume_after: timedelta = timedelta(hours=24)
+    timezone: str = "Africa/Bamako"
+
+    @property
+    def missing(self) -> tuple[str, ...]:
+        """What is still to be filled in before Segin may serve for real."""
+        on_call = self.on_call
+        known = {
+            "name": self.name,
+            "data_controller": self.data_controller,
+            "contacts": self.contacts,
+            "on_call.name": on_call.name,
+            "on_call.contact": on_call.contact,
+            "on_call.hours": on_call.hours,
+            "on_call.verified_by": on_call.verified_by,
+        }
+        return tuple(name for name, value in known.items() if not value)
+
+
+@dataclass(frozen=True)
+class Library:
+    """All that editors wrote, in the form the engine reads: built by `bot.library`, never changed after."""
+
+    flows: Mapping[str, Flow]
+    texts: Mapping[str, Mapping[str, str]]  # language → text key → words
+    languages: Mapping[str, str]  # code → its own name, in the order offered
+    vocabulary: Vocabulary
+    safety: Safety
+    organisation: Organisation
+    categories: Mapping[str, Category]
+    documents: tuple[Document, ...]
+    placeholders: Mapping[str, tuple[str, ...]]  # text key → names in braces, of the French text
+    candidates: Mapping[str, Candidate]  # text key of a label → its words in every language
+    anywhere: Mapping[str, str]  # folded keyword → flow that works at every step
+    topics: Mapping[str, str]  # folded keyword → any other flow
+    revision: int = 0
+
+    def words(self, key: str, language: str) -> str:
+        """The text in this language, else in French. Raises `KeyError` for a key nobody wrote."""
+        found = self.texts.get(language, {}).get(key)
+        return found or self.texts[SOURCE_LANGUAGE][key]
+
+    def labels(self, keys: Iterable[str]) -> list[Candidate]:
+        return [self.candidates[key] for key in keys]

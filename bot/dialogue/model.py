@@ -1,0 +1,259 @@
+"""The words of the dialogue: everything the engine takes and gives back.
+
+A **Heard** is one thing a person said. A **Conversation** is where they stand: a stack of **Frames**,
+one per flow, the topmost speaking. `engine.advance` turns both into a **Turn**: the next conversation,
+the **Says** (what is said, before words are chosen) and the **Effects** the host carries out.
+All of it is frozen: a turn that fails leaves nothing half done.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+
+MAX_TAP_BYTES = 64  # Telegram's callback_data; kept for every channel (shared/limits.md)
+
+
+# ---------------------------------------------------------------- what is heard
+
+
+@dataclass(frozen=True, slots=True)
+class File:
+    """A voice note, photo or document; its bytes are an attachment row, found by `id`."""
+
+    id: str
+    kind: str
+    seconds: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """A point on earth, in degrees (WGS 84)."""
+
+    latitude: float
+    longitude: float
+
+
+@dataclass(frozen=True, slots=True)
+class Heard:
+    """One thing a person said.
+
+    `kind` is "text", "tap", "voice", "photo", "document", "location", "start" (the chat was opened)
+    or "unknown" (a sticker, a poll …). A tap carries `flow/step:key` in `tap`.
+    """
+
+    kind: str
+    text: str = ""
+    tap: str = ""
+    file: File | None = None
+    place: Place | None = None
+
+
+# ---------------------------------------------------------------- what is said
+
+
+@dataclass(frozen=True, slots=True)
+class Text:
+    """Words not yet chosen: exactly one of these is set.
+
+    - `key`: a text of the library, with `values` for its placeholders (dotted names: "case.reference")
+    - `literal`: words shown as they are (a person's answer, a member of staff's message)
+    - `moment`: a date and time, put into words by language; `style` is "day", "time" or "moment"
+    - `items`: a list, one item a line
+    """
+
+    key: str = ""
+    values: "Mapping[str, Text]" = field(default_factory=dict)
+    literal: str = ""
+    moment: datetime | None = None
+    style: str = "moment"
+    items: "tuple[Text, ...]" = ()
+
+
+def literal(words: object) -> Text:
+    return Text(literal=str(words))
+
+
+@dataclass(frozen=True, slots=True)
+class Option:
+    """One thing that can be tapped; `tap` is what comes back (≤ 64 bytes)."""
+
+    tap: str
+    label: Text
+
+
+@dataclass(frozen=True, slots=True)
+class Say:
+    """What is said, before words are chosen."""
+
+    text: Text
+    options: tuple[Option, ...] = ()
+    many: bool = False  # several options may be taken at once
+    accepts: tuple[str, ...] = ()  # beyond text and taps: "voice", "photo", "document", "location"
+
+
+# ---------------------------------------------------------------- where a person stands
+
+Answer = str | int | float | list[str] | dict[str, object]
+"""What a step saved, in JSON's own types: a choice's key, a text, a number, an ISO date, the keys picked,
+or a file or place as `{"kind": "voice", "id": …, "seconds": 12}` / `{"kind": "location", "latitude": …}`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Frame:
+    """One flow under way. `trail` holds the waiting steps behind this one that Back may return to."""
+
+    flow: str
+    step: str
+    answers: Mapping[str, object] = field(default_factory=dict)
+    trail: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Hold:
+    """Staff and the person write to each other; what the person says joins the case."""
+
+    case: str
+    until: datetime  # unanswered by then, the hold ends with an explanation
+    depth: int  # frames at its start; what is called on top of them (help, distress) runs as ever
+
+
+@dataclass(frozen=True, slots=True)
+class Conversation:
+    """Where a contact stands. `frames[-1]` speaks; no frames: not begun."""
+
+    language: str = ""
+    frames: tuple[Frame, ...] = ()
+    facts: Mapping[str, object] = field(default_factory=dict)
+    hold: Hold | None = None
+    misses: int = 0  # times in a row that nothing was understood
+    heard_at: datetime | None = None
+
+    @property
+    def top(self) -> Frame:
+        return self.frames[-1]
+
+    def with_top(self, **changes: object) -> "Conversation":
+        return replace(self, frames=(*self.frames[:-1], replace(self.frames[-1], **changes)))  # type: ignore[arg-type]
+
+
+# ---------------------------------------------------------------- what a turn asks of the host
+
+
+@dataclass(frozen=True, slots=True)
+class OpenCase:
+    """File a request or complaint. `story` is what people will read, by answer name.
+
+    An anonymous case keeps nothing that leads to the person: random id, times cut to the day, no contact.
+    """
+
+    kind: str
+    category: str
+    story: Mapping[str, object]
+    anonymous: bool = False
+    hold: bool = False  # staff and the person write to each other from here on
+
+
+@dataclass(frozen=True, slots=True)
+class AddToCase:
+    """What the person said joins a case: their own (`case`, an id) or the one of a `receipt`."""
+
+    content: object
+    case: str = ""
+    receipt: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Forget:
+    """Erase the person: conversation, drafts, keys, pending sends and media."""
+
+
+@dataclass(frozen=True, slots=True)
+class Alert:
+    """Somebody may be in danger: what kind, never what they wrote."""
+
+    kind: str
+
+
+@dataclass(frozen=True, slots=True)
+class Later:
+    """Say something at `due`, unless `cancel` (a name) was called off before."""
+
+    say: Say
+    due: datetime
+    cancel: str
+
+
+@dataclass(frozen=True, slots=True)
+class CallOff:
+    """Drop what was to be said later under this name."""
+
+    cancel: str
+
+
+Effect = OpenCase | AddToCase | Forget | Alert | Later | CallOff
+
+
+@dataclass(frozen=True, slots=True)
+class Need:
+    """A fact only the host can read. Its answer is put into `World.known` under this very need."""
+
+    what: str
+    about: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class CaseView:
+    """What a person may know of their case: never who works on it, never its category."""
+
+    id: str
+    reference: str
+    status: str
+    last_step_at: datetime
+    answers: tuple[str, ...] = ()  # what staff wrote, oldest first
+
+
+@dataclass(frozen=True, slots=True)
+class World:
+    """What the engine may know of the world: the time, what the host looked up, what is configured."""
+
+    now: datetime  # UTC
+    known: "Mapping[Need, object]" = field(default_factory=dict)
+    demonstration: bool = False
+    paging: bool = False  # somebody is told outside the case desk
+
+
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """One heard message and all it causes.
+
+    With `needs`, nothing has happened yet: read them and advance again.
+    `says` may name what an effect made (`{case.receipt}`): effects come before words.
+    """
+
+    conversation: Conversation
+    says: tuple[Say, ...] = ()
+    effects: tuple[Effect, ...] = ()
+    needs: tuple[Need, ...] = ()
+    passed: tuple[str, ...] = ()  # steps entered, as "flow/step"
+
+
+# ---------------------------------------------------------------- what goes out
+
+
+@dataclass(frozen=True, slots=True)
+class Button:
+    """A worded option."""
+
+    tap: str
+    label: str
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """A worded Say: what a channel sends."""
+
+    text: str
+    options: tuple[Button, ...] = ()
+    many: bool = False
+    accepts: tuple[str, ...] = ()
+    language: str = ""  # the one it is worded in

@@ -1,0 +1,189 @@
+"""Steps that offer choices and wait."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, ClassVar
+
+from bot.dialogue import matching
+from bot.dialogue.model import Heard, Option, Text, literal
+from bot.dialogue.steps.base import Exit, Miss, Move, Step, Wait, kind
+
+if TYPE_CHECKING:
+    from bot.dialogue.scene import Scene
+
+
+@dataclass(frozen=True, kw_only=True)
+class Choice:
+    """One way on: `key` stays for good (translations and old buttons hang on it), `label` is what people see."""
+
+    key: str
+    label: str
+    go: str = ""
+    when: Mapping[str, object] = field(default_factory=dict)
+
+
+def key_of(tap: str) -> str:
+    return tap.rpartition(":")[2]
+
+
+class _Offer(Step):
+    """What choices and pick share: labels, keys, and which of them are open now."""
+
+    WAITS: ClassVar[bool] = True
+
+    def offered(self) -> tuple[Choice, ...]:
+        raise NotImplementedError
+
+    def words(self) -> Mapping[str, str]:
+        return {**super().words(), **{self.tap(choice.key): choice.label for choice in self.offered()}}
+
+    def label_of(self, value: str) -> str:
+        return self.tap(value) if any(choice.key == value for choice in self.offered()) else ""
+
+    def open_now(self, scene: "Scene") -> tuple[Choice, ...]:
+        return tuple(choice for choice in self.offered() if not choice.when or scene.holds(choice.when))
+
+    def options(self, scene: "Scene") -> tuple[Option, ...]:
+        return tuple(Option(self.tap(choice.key), Text(key=self.tap(choice.key))) for choice in self.open_now(scene))
+
+    def understood(self, scene: "Scene", text: str) -> tuple[str, ...]:
+        """Keys the text may mean; one is sure."""
+        candidates = scene.library.labels(self.tap(choice.key) for choice in self.open_now(scene))
+        return matching.choose(text, candidates, scene.library.vocabulary)
+
+
+@kind("choices")
+@dataclass(frozen=True, kw_only=True)
+class Choices(_Offer):
+    """Asks a question with ready answers and waits for one of them.
+
+    Each choice has a `key` (never changed once published), a `label` (what people see) and `go`. A choice with
+    `when` is shown only when that holds. `save_as` keeps the key of the chosen answer; `go` on the step serves
+    choices that have none. People may tap, write the number, the label in any language, or part of it.
+
+    Example:
+        where:
+          say: Où êtes-vous ?
+          save_as: place
+          go: next
+          choices:
+            - {key: home, label: Chez moi}
+            - {key: road, label: En route, go: travel}
+    """
+
+    SHARED: ClassVar[tuple[str, ...]] = ("say", "go", "save_as")
+    NEEDS: ClassVar[tuple[str, ...]] = ("say",)
+    choices: tuple[Choice, ...]
+
+    def offered(self) -> tuple[Choice, ...]:
+        return self.choices
+
+    def exits(self) -> Mapping[str, str]:
+        return {choice.key: choice.go or self.go for choice in self.choices}
+
+    def enter(self, scene: "Scene") -> Move:
+        scene.say(scene.text(self.text_key), self.options(scene))
+        return Wait()
+
+    def hear(self, scene: "Scene", heard: Heard) -> Move:
+        if heard.kind == "tap":
+            keys: tuple[str, ...] = tuple(c.key for c in self.open_now(scene) if c.key == key_of(heard.tap))
+        else:
+            keys = self.understood(scene, heard.text)
+        if len(keys) != 1:
+            return Miss(which=keys)
+        if self.save_as:
+            scene.save(self.save_as, keys[0])
+        return Exit(keys[0])
+
+
+@kind("pick")
+@dataclass(frozen=True, kw_only=True)
+class Pick(_Offer):
+    """Asks a question where several answers may hold, and waits.
+
+    People tick boxes, or write the numbers: "1, 3". `save_as` keeps the list of keys. With `optional: true`
+    none at all is an answer too.
+
+    Example:
+        with_me:
+          say: Avec qui rentrez-vous ?
+          save_as: household
+          optional: true
+          go: next
+          pick:
+            - {key: spouse, label: Mari ou femme}
+            - {key: children, label: Des enfants}
+    """
+
+    SHARED: ClassVar[tuple[str, ...]] = ("say", "go", "save_as")
+    NEEDS: ClassVar[tuple[str, ...]] = ("say", "go", "save_as")
+    pick: tuple[Choice, ...]
+    optional: bool = False
+
+    def offered(self) -> tuple[Choice, ...]:
+        return self.pick
+
+    def options(self, scene: "Scene") -> tuple[Option, ...]:
+        done = "skip" if self.optional else "done"
+        return (
+            *super().options(scene),
+            Option(self.tap("done"), Text(key=f"words:{'none' if self.optional else done}")),
+        )
+
+    def enter(self, scene: "Scene") -> Move:
+        scene.say(scene.text(self.text_key), self.options(scene), many=True)
+        return Wait()
+
+    def hear(self, scene: "Scene", heard: Heard) -> Move:
+        if heard.kind == "tap":
+            tapped = key_of(heard.tap)
+            picked: tuple[str, ...] = () if tapped == "done" else (tapped,)
+            unsure: tuple[str, ...] = ()
+        else:
+            open_now = scene.library.labels(self.tap(choice.key) for choice in self.open_now(scene))
+            picked, unsure = matching.choose_many(heard.text, open_now, scene.library.vocabulary)
+            if not picked and not unsure and not matching.is_word(heard.text, scene.library.vocabulary.none):
+                return Miss()
+        if unsure or (not picked and not self.optional):
+            return Miss(literal_parts(unsure))
+        scene.save(self.save_as, list(picked))
+        return Exit()
+
+
+def literal_parts(parts: tuple[str, ...]) -> Text | None:
+    """Names what was not understood in a list of answers."""
+    return Text(key="words:not_these", values={"parts": literal(", ".join(parts))}) if parts else None
+
+
+@kind("choose_language")
+@dataclass(frozen=True, kw_only=True)
+class ChooseLanguage(Step):
+    """Offers the languages of the library by their own names; the conversation goes on in the one chosen.
+
+    Example:
+        language: {choose_language: true, say: Quelle langue ?, go: menu}
+    """
+
+    NEEDS: ClassVar[tuple[str, ...]] = ("say", "go")
+    WAITS: ClassVar[bool] = True
+    choose_language: bool
+
+    def options(self, scene: "Scene") -> tuple[Option, ...]:
+        return tuple(Option(self.tap(code), literal(name)) for code, name in scene.library.languages.items())
+
+    def enter(self, scene: "Scene") -> Move:
+        scene.say(scene.text(self.text_key), self.options(scene))
+        return Wait()
+
+    def hear(self, scene: "Scene", heard: Heard) -> Move:
+        languages = scene.library.languages
+        if heard.kind == "tap":
+            codes: tuple[str, ...] = (key_of(heard.tap),) if key_of(heard.tap) in languages else ()
+        else:
+            candidates = scene.library.labels(f"language:{code}" for code in languages)
+            codes = matching.choose(heard.text, candidates, scene.library.vocabulary)
+        if len(codes) != 1:
+            return Miss(which=codes)
+        scene.conversation = replace(scene.conversation, language=codes[0])
+        return Exit()

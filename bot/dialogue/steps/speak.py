@@ -1,0 +1,48 @@
+"""Steps that speak and go on."""
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, ClassVar, Literal
+
+from bot.dialogue.steps.base import Exit, Move, Restart, Return, Step, Stop, kind
+
+if TYPE_CHECKING:
+    from bot.dialogue.scene import Scene
+
+
+@kind("say")
+@dataclass(frozen=True, kw_only=True)
+class Speak(Step):
+    """Says something and goes on.
+
+    Example:
+        hello: {say: Bonjour., go: menu}
+    """
+
+    NEEDS: ClassVar[tuple[str, ...]] = ("say", "go")
+
+    def enter(self, scene: "Scene") -> Move:
+        scene.speak(self)
+        return Exit()
+
+
+@kind("end")
+@dataclass(frozen=True, kw_only=True)
+class End(Step):
+    """The flow is over.
+
+    - `return`: back to the flow that called this one, or that it interrupted; that flow asks its question again.
+    - `restart`: the flow below starts anew.
+    - `stop`: good-bye. What the person says next begins at the menu.
+
+    Example:
+        over: {say: Au revoir., end: stop}
+    """
+
+    SHARED: ClassVar[tuple[str, ...]] = ("say",)
+    NEEDS: ClassVar[tuple[str, ...]] = ()
+    end: Literal["return", "restart", "stop"]
+
+    def enter(self, scene: "Scene") -> Move:
+        scene.speak(self)
+        moves: dict[str, Move] = {"return": Return(), "restart": Restart(), "stop": Stop()}
+        return moves[self.end]

@@ -1,0 +1,102 @@
+"""What time brings: words due later, drafts that have lain too long, and what may be forgotten.
+
+Each look is one short transaction; several workers may look at once without harm.
+"""
+
+import asyncio
+import contextlib
+import logging
+from collections.abc import Callable
+from datetime import datetime, timedelta
+
+from sqlalchemy import Connection, delete, select, update
+
+from bot import contacts
+from bot.contacts import CONTACTS
+from bot.dialogue import engine
+from bot.inbox import utc_now
+from bot.library.shelf import NoLibrary, Shelf
+from bot.wording import word
+from storage import KeyRing, Store, tables
+from storage import Unavailable as StorageUnavailable
+
+log = logging.getLogger(__name__)
+
+HEARD, OUTBOX, FILES = tables.heard, tables.outbox, tables.attachments
+
+EVERY = 1.0  # seconds between looks for words that are due
+TIDY_EVERY = 600.0  # seconds between looks for what may be forgotten
+AT_ONCE = 100
+FILE_DRAFT = timedelta(hours=24)
+
+
+class Followups:
+    """Says what is due, forgets what is owed to be forgotten."""
+
+    def __init__(
+        self, store: Store, keyring: KeyRing, shelf: Shelf, *, clock: Callable[[], datetime] = utc_now
+    ) -> None:
+        self.store, self.keyring, self.shelf, self.clock = store, keyring, shelf, clock
+        self._tasks: list[asyncio.Task[None]] = []
+
+    def start(self) -> None:
+        self._tasks = [
+            asyncio.create_task(self._again(self.say_due, EVERY)),
+            asyncio.create_task(self._again(self.tidy, TIDY_EVERY)),
+        ]
+
+    async def stop(self) -> None:
+        for task in self._tasks:
+            task.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await task
+
+    async def _again(self, work: Callable[[Connection], object], seconds: float) -> None:
+        while True:
+            try:
+                if work != self.say_due or await self.store.read(self._anything_due):
+                    await self.store.run(work)
+            except (StorageUnavailable, NoLibrary) as error:
+                log.warning("%s is put off: %s", work.__name__, type(error).__name__)
+            await asyncio.sleep(seconds)
+
+    def _anything_due(self, conn: Connection) -> bool:
+        due = select(OUTBOX.c.id).where(OUTBOX.c.is_say.is_(True), OUTBOX.c.due_at <= self.clock()).limit(1)
+        return conn.execute(due).first() is not None
+
+    def say_due(self, conn: Connection) -> None:
+        """Word what is due now and put it into its lane."""
+        now, library = self.clock(), self.shelf.current(conn)
+        due = conn.execute(
+            select(OUTBOX.c.id, OUTBOX.c.contact_id, OUTBOX.c.body)
+            .where(OUTBOX.c.is_say.is_(True), OUTBOX.c.due_at <= now)
+            .order_by(OUTBOX.c.due_at)
+            .limit(AT_ONCE)
+            .with_for_update(skip_locked=True)
+        ).all()
+        for row in due:
+            contact = contacts.locked_by_id(conn, self.keyring, row.contact_id)
+            if contact is None:
+                continue
+            say = contact.read_say(row.id, row.body)
+            contact.say(word(say, library, contact.conversation.language), now)
+            conn.execute(delete(OUTBOX).where(OUTBOX.c.id == row.id))
+            conn.execute(OUTBOX.insert(), contact.outgoing)
+            conn.execute(update(CONTACTS).where(CONTACTS.c.id == contact.id).values(last_seq=contact.last_seq))
+
+    def tidy(self, conn: Connection) -> None:
+        """Forget: strangers after a day, unfinished drafts after a day, message ids nobody will repeat."""
+        now, library = self.clock(), self.shelf.current(conn)
+        conn.execute(delete(CONTACTS).where(CONTACTS.c.consented_at.is_(None), CONTACTS.c.draft_until <= now))
+        late = conn.execute(select(CONTACTS.c.id).where(CONTACTS.c.draft_until <= now).limit(AT_ONCE)).all()
+        for row in late:
+            contact = contacts.locked_by_id(conn, self.keyring, row.id)
+            if contact is not None:
+                contact.conversation = engine.without_drafts(library, contact.conversation)
+                conn.execute(
+                    update(CONTACTS)
+                    .where(CONTACTS.c.id == contact.id)
+                    .values(conversation=contact.seal_conversation(), draft_until=None)
+                )
+        conn.execute(delete(FILES).where(FILES.c.contact_id.is_not(None), FILES.c.created_at <= now - FILE_DRAFT))
+        conn.execute(delete(HEARD).where(HEARD.c.expires_at <= now))

@@ -1,0 +1,214 @@
+"""The names a flow uses: answers, facts and placeholders must come from somewhere, values must be possible."""
+
+from collections.abc import Iterator, Mapping
+
+from bot.dialogue.steps import Step
+from bot.dialogue.steps.cases import Open
+from bot.dialogue.steps.choose import Choices, Pick
+from bot.dialogue.steps.decide import Query, Remember
+from bot.library.content import CATEGORIES, PAPERS
+from bot.library.content import WORDS as WORDS_FILE
+from bot.library.flows import FlowFile, Source, exit_place
+from bot.library.issues import Issue, found, nearest, quoted
+from bot.library.load import Built
+from bot.library.names import CASE_NAMES, ENGINE_ANSWERS, FILED_NAMES, REFERENCES, STATUSES, WORDS, WORLD_NAMES
+from bot.library.placeholders import braces_in
+from bot.library.reading import Document, Where
+from bot.library.ways import conditions
+
+Values = frozenset[str] | None  # what a name may be; None: anything
+
+
+def check_answers(built: Built) -> list[Issue]:
+    """Names and values that no step gives, placeholders nobody fills, categories that are not there."""
+    check = _Answers(built)
+    issues = [issue for file in built.flows.values() for issue in check.flow(file)]
+    return [*issues, *check.papers(), *check.words()]
+
+
+class _Answers:
+    def __init__(self, built: Built) -> None:
+        self.built = built
+        files = built.flows.values()
+        # A file or step that can't be read may give any name: then nobody is told that a name is unknown.
+        self.all_read = not built.unread and all(file.names == set(file.flow.steps) for file in files)
+        self.facts: dict[str, Values] = {}
+        for file in files:
+            for step in file.flow.steps.values():
+                if isinstance(step, Remember):
+                    for fact, value in step.remember.items():
+                        self.facts[fact] = _join(self.facts.get(fact, frozenset()), _fact(file, value))
+
+    def flow(self, file: FlowFile) -> Iterator[Issue]:
+        before = _saved_before(file)
+        filed = _after_filing(file)
+        for name, step in file.flow.steps.items():
+            known = {**self.facts, **{answer: _values(file, answer) for answer in before[name]}}
+            yield from self._placeholders(file, step, known, filed)
+            yield from self._conditions(file.document, ("steps", name), file.raw(name), known)
+            for where, answer in _used(file.raw(name)):
+                if answer not in known and self.all_read:
+                    yield file.issue("unknown_name", name, *where, key=answer, near=nearest(answer, list(known)))
+            if isinstance(step, Open):
+                yield from self._category(file, step, known)
+
+    def _placeholders(
+        self, file: FlowFile, step: Step, known: Mapping[str, Values], filed: set[str]
+    ) -> Iterator[Issue]:
+        case_names = {*CASE_NAMES.get(step.KIND, ()), *(FILED_NAMES if step.name in filed else ())}
+        names = {*known, *WORLD_NAMES, *case_names}
+        for key, words in step.words().items():
+            label = key.rpartition(":")[2]
+            where = exit_place(file.document, step.name, label, "label")
+            for name in braces_in(words):
+                if label != "say":
+                    yield file.issue("label_placeholder", step.name, *where, key=name)
+                elif name.startswith("case.") and name not in case_names:
+                    near = nearest(name, list(case_names))
+                    yield file.issue("case_placeholder", step.name, *where, key=name, near=near)
+                elif name not in names and (self.all_read or "." in name):
+                    near, listed = nearest(name, list(names)), quoted(sorted(names))
+                    yield file.issue("unknown_placeholder", step.name, *where, key=name, near=near, known=listed)
+
+    def _conditions(
+        self, document: Document, where: Where, raw: object, known: Mapping[str, Values]
+    ) -> Iterator[Issue]:
+        """Names in conditions that nothing gives, and values that a name never has."""
+        for inside, condition in conditions(raw):
+            for name, wanted in condition.items() if isinstance(condition, dict) else ():
+                here = (*where, *inside, name)
+                if name == "rule":
+                    continue
+                if name not in known:
+                    if self.all_read:
+                        yield document.issue("unknown_name", *here, key=name, near=nearest(name, list(known)))
+                    continue
+                possible = known[name]
+                for value in wanted if isinstance(wanted, list) else [wanted]:
+                    if possible is not None and str(value) not in possible:
+                        near, listed = nearest(str(value), list(possible)), quoted(sorted(possible))
+                        yield document.issue("unknown_value", *here, key=str(value), name=name, near=near, known=listed)
+
+    def _category(self, file: FlowFile, step: Open, known: Mapping[str, Values]) -> Iterator[Issue]:
+        categories = self.built.content.categories
+        if isinstance(step.category, str):
+            possible: Values = frozenset({step.category})
+        else:
+            possible = known.get(step.category.get("from", ""), frozenset())
+            if possible is None:
+                problem = f"une catégorie se choisit (choices) ; elle doit être dans {CATEGORIES}"
+                yield file.issue("bad_value", step.name, "category", key="category", problem=problem)
+        for key in sorted(possible or ()):
+            if key not in categories:
+                near = nearest(key, list(categories))
+                yield file.issue("unknown_category", step.name, "category", key=key, near=near)
+            elif categories[key].kind != step.open:
+                wanted = categories[key].kind
+                yield file.issue("category_kind", step.name, "category", key=key, wanted=wanted, got=step.open)
+
+    def papers(self) -> Iterator[Issue]:
+        """Conditions of content/documents.yaml, asked in the flows that look papers up."""
+        document = self.built.content.documents.get(PAPERS)
+        if document is None or not self.all_read:
+            return
+        known = dict(self.facts)
+        for file in self.built.flows.values():
+            if any(isinstance(step, Query) for step in file.flow.steps.values()):
+                for name in file.flow.saved_by:
+                    known[name] = _join(known.get(name, frozenset()), _values(file, name))
+        yield from self._conditions(document, (), document.value, known)
+
+    def words(self) -> Iterator[Issue]:
+        """Phrases the code says, and the placeholders of texts that stand outside flows."""
+        sources, document = self.built.sources, self.built.content.documents.get(WORDS_FILE)
+        if document is None:
+            return
+        for key in WORDS:
+            if f"words:{key}" not in sources:
+                yield found("missing_words", WORDS_FILE, 1, key)
+        for section in ("status", "status_next"):
+            for status in STATUSES:
+                if f"{section}:{status}" not in sources:
+                    yield document.issue("missing_words", section, key=f"{section}: {status}")
+        for key, source in sources.items():
+            section, _, name = key.partition(":")
+            if section == "words" and name not in WORDS:
+                near = nearest(name, list(WORDS))
+                yield found("unused_words", source.path, source.line, name, near=near)
+            if "/" not in section:
+                yield from _outside_flows(source, WORDS.get(name, ()) if section == "words" else ())
+
+
+def _outside_flows(source: Source, allowed: tuple[str, ...]) -> Iterator[Issue]:
+    """Placeholders of a phrase, a title or a label of content: only those the code fills in there."""
+    for name in braces_in(source.words):
+        if name not in allowed:
+            near, known = nearest(name, allowed), quoted(allowed) or "rien"
+            yield found("unknown_placeholder", source.path, source.line, name, near=near, known=known)
+
+
+def _join(some: Values, others: Values) -> Values:
+    return None if some is None or others is None else some | others
+
+
+def _values(file: FlowFile, name: str) -> Values:
+    """What an answer of this flow may be."""
+    possible: Values = frozenset(ENGINE_ANSWERS.get(file.flow.name, {}).get(name, ()))
+    for step in file.flow.steps.values():
+        if step.save_as == name:
+            offered = isinstance(step, Choices | Pick)
+            possible = _join(possible, frozenset(one.key for one in step.offered()) if offered else None)  # type: ignore[attr-defined]
+    return possible
+
+
+def _fact(file: FlowFile, value: object) -> Values:
+    if isinstance(value, Mapping):
+        return _values(file, str(value.get("from", "")))
+    return frozenset({str(value)})
+
+
+def _saved_before(file: FlowFile) -> dict[str, set[str]]:
+    """Step → the answers that some way to it saves."""
+    steps = file.flow.steps
+    given = set(ENGINE_ANSWERS.get(file.flow.name, {}))
+    before = {name: set(given) for name in steps}
+    changed = True
+    while changed:
+        changed = False
+        for name, step in steps.items():
+            after = before[name] | ({step.save_as} if step.save_as else set())
+            for way in step.exits().values():
+                if way in before and not after <= before[way]:
+                    before[way] |= after
+                    changed = True
+    return before
+
+
+def _after_filing(file: FlowFile) -> set[str]:
+    """Steps that speak in the same turn in which a case was filed; a question is said again later, without it."""
+    steps = file.flow.steps
+    after: set[str] = set()
+    waiting = [way for step in steps.values() if isinstance(step, Open) for way in step.exits().values()]
+    while waiting:
+        name = waiting.pop()
+        if name in steps and name not in after and not steps[name].WAITS:
+            after.add(name)
+            waiting += steps[name].exits().values()
+    return after
+
+
+def _used(raw: Mapping[str, object]) -> Iterator[tuple[Where, str]]:
+    """Answers a step names outside its conditions, with their places."""
+    for key, word in REFERENCES.items():
+        value = raw.get(key)
+        if isinstance(value, dict) and isinstance(value.get(word), str):
+            yield (key, word), value[word]
+    if isinstance(raw.get("add"), str):
+        yield ("add",), str(raw["add"])
+    include = raw.get("include")
+    for place, name in enumerate(include if isinstance(include, list) else ()):
+        yield ("include", place), str(name)
+    facts = raw.get("remember")
+    for fact, value in facts.items() if isinstance(facts, dict) else ():
+        if isinstance(value, dict) and isinstance(value.get("from"), str):
+            yield ("remember", fact), value["from"]

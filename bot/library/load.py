@@ -1,0 +1,131 @@
+"""Building the library: editors' files become what the engine reads."""
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+
+from bot.dialogue.flow import SOURCE_LANGUAGE, Library
+from bot.dialogue.letters import spellings
+from bot.dialogue.matching import Candidate, Vocabulary
+from bot.dialogue.safety import Safety
+from bot.dialogue.steps.choose import Choices, Pick
+from bot.library.content import Content, read_content
+from bot.library.flows import FlowFile, Source, read_flow
+from bot.library.issues import Issue
+from bot.library.languages import names_of, own_name
+from bot.library.placeholders import names_in
+from bot.library.translations import Translation, read_translations
+from bot.library.ways import check_ways
+
+
+@dataclass(frozen=True)
+class Built:
+    """What was read. `library` is None when an issue would break a dialogue; the rest is there even then.
+
+    `unread` names flows whose file could not be read: nothing is said about what leads to them.
+    """
+
+    library: Library | None
+    issues: tuple[Issue, ...]
+    flows: Mapping[str, FlowFile] = field(repr=False)
+    unread: frozenset[str]
+    content: Content = field(repr=False)
+    sources: Mapping[str, Source] = field(repr=False)  # text key → French words and where they stand
+    translations: Mapping[str, Mapping[str, Translation]] = field(repr=False)  # language → text key → words
+
+
+def catalogue_path(language: str) -> str:
+    """Where the words of a language stand."""
+    return f"locales/{language}/LC_MESSAGES/bot.po"
+
+
+def build(files: Mapping[str, bytes], revision: int = 0) -> Built:
+    """The library of these files (path → bytes), or what keeps it from being used."""
+    flows: dict[str, FlowFile] = {}
+    unread: set[str] = set()
+    issues: list[Issue] = []
+    for path, content in sorted(files.items()):
+        if path.startswith("flows/") and path.endswith(".yaml"):
+            file, wrong = read_flow(path, content)
+            issues += wrong
+            if file:
+                flows[file.flow.name] = file
+            else:
+                unread.add(path.removeprefix("flows/").removesuffix(".yaml"))
+    content_read, wrong_content = read_content(files, _wrong(Vocabulary.merge), _wrong(Safety.merge))
+    issues += [*wrong_content, *check_ways(flows, unread)]
+    sources = {key: source for file in flows.values() for key, source in file.sources.items()}
+    sources.update(content_read.sources)
+    translations: dict[str, Mapping[str, Translation]] = {}
+    for language in content_read.languages:
+        path = catalogue_path(language)
+        if language != SOURCE_LANGUAGE and path in files:
+            translations[language], wrong = read_translations(path, files[path])
+            issues += wrong
+    broken = any(issue.severity == "error" for issue in issues)
+    library = None if broken else _library(flows, content_read, sources, translations, revision)
+    return Built(library, tuple(sorted(issues)), flows, frozenset(unread), content_read, sources, translations)
+
+
+def _wrong(
+    merge: Callable[[Iterable[Mapping[str, object]]], object],
+) -> Callable[[Mapping[str, object]], str]:
+    """What is wrong with one file of small words."""
+
+    def wrong(words: Mapping[str, object]) -> str:
+        try:
+            merge([words])
+        except ValueError as error:
+            return str(error)
+        return ""
+
+    return wrong
+
+
+def _library(
+    files: Mapping[str, FlowFile],
+    content: Content,
+    sources: Mapping[str, Source],
+    translations: Mapping[str, Mapping[str, Translation]],
+    revision: int,
+) -> Library:
+    flows = {name: file.flow for name, file in sorted(files.items())}
+    texts = {SOURCE_LANGUAGE: {key: source.words for key, source in sources.items()}}
+    for language in content.languages:
+        if language != SOURCE_LANGUAGE:
+            read = translations.get(language, {})
+            texts[language] = {key: one.words for key, one in read.items() if key in sources}
+    tables: tuple[dict[str, str], dict[str, str]] = ({}, {})
+    for flow in flows.values():
+        for word in flow.keywords:
+            tables[0 if flow.anywhere else 1].update(dict.fromkeys(spellings(word), flow.name))
+    return Library(
+        flows=flows,
+        texts=texts,
+        languages={code: own_name(code) for code in content.languages},
+        vocabulary=Vocabulary.merge(content.keywords.values()),
+        safety=Safety.merge(content.safety.values()),
+        organisation=content.organisation,
+        categories=content.categories,
+        documents=content.papers,
+        placeholders={key: names for key, source in sources.items() if (names := names_in(source.words))},
+        candidates=_candidates(files, texts, content.languages),
+        anywhere=tables[0],
+        topics=tables[1],
+        revision=revision,
+    )
+
+
+def _candidates(
+    files: Mapping[str, FlowFile], texts: Mapping[str, Mapping[str, str]], languages: Iterable[str]
+) -> dict[str, Candidate]:
+    """Every label in every language, by its text key; languages by all their names."""
+    candidates = {f"language:{code}": Candidate(code, names_of(code, languages)) for code in languages}
+    for file in files.values():
+        for step in file.flow.steps.values():
+            if not isinstance(step, Choices | Pick):
+                continue
+            for choice in step.offered():
+                key = step.tap(choice.key)
+                labels = dict.fromkeys(words[key] for words in texts.values() if key in words)
+                candidates[key] = Candidate(choice.key, tuple(labels))
+    return candidates

@@ -1,0 +1,69 @@
+"""The library in force: the newest revision of the database, built once and kept until a newer one is published."""
+
+import logging
+import threading
+from pathlib import Path
+
+from sqlalchemy import Connection
+
+from bot.dialogue.flow import Library
+from bot.library import files, load, revisions
+
+log = logging.getLogger(__name__)
+
+
+class NoLibrary(RuntimeError):
+    """Nothing was published yet, or what was published can't be read: run `segin publish`."""
+
+
+class Shelf:
+    """Where a turn takes the library from. With `folder`, the folders are read directly (`segin serve --watch`);
+    `fixed` is the library there is, whatever was published (talks)."""
+
+    def __init__(self, folder: Path | None = None, fixed: Library | None = None) -> None:
+        self._folder = folder
+        self._fixed = fixed
+        self._stamp: tuple[tuple[str, int], ...] = ()
+        self._lock = threading.Lock()
+        self._library: Library | None = fixed
+
+    @property
+    def library(self) -> Library:
+        """The library last read. Raises `NoLibrary` before the first."""
+        if self._library is None:
+            raise NoLibrary(NoLibrary.__doc__)
+        return self._library
+
+    def current(self, conn: Connection) -> Library:
+        """The library in force in this transaction."""
+        if self._folder is not None or self._fixed is not None:
+            return self.library
+        number = revisions.newest(conn)
+        if self._library is None or number != self._library.revision:
+            with self._lock:
+                if self._library is None or number != self._library.revision:
+                    self._library = self._read(conn, number)
+        return self._library
+
+    def _read(self, conn: Connection, number: int) -> Library:
+        built = load.build(revisions.load(conn, number), revision=number)
+        if built.library is None:
+            if self._library is not None:  # the one before still serves people; editors are told by segin check
+                log.error("revision %d can't be read; the one before stays in force", number)
+                return self._library
+            raise NoLibrary(NoLibrary.__doc__)
+        log.info("revision %d in force", number)
+        return built.library
+
+    def look_again(self) -> list[str]:
+        """Read the folder anew when a file changed. Returns what is wrong with it; the last good library stays."""
+        if self._folder is None:
+            return []
+        stamp = files.stamp(self._folder)
+        if stamp == self._stamp:
+            return []
+        self._stamp = stamp
+        built = load.build(files.read_folder(self._folder), revision=0)
+        if built.library is not None:
+            self._library = built.library
+        return [str(issue) for issue in built.issues]

@@ -1,0 +1,391 @@
+"""One round: a transaction over many messages, in the writer's thread.
+
+Contacts are locked and read, what was seen is dropped, every turn is computed, then all of it is written. A
+turn with effects runs in a savepoint of its own, so that a fault in it undoes it alone.
+"""
+
+import asyncio
+import logging
+import traceback
+import uuid
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from datetime import timedelta
+from typing import Any
+
+import filetype
+import msgspec
+from sqlalchemy import Connection, bindparam, delete, insert, select, update
+
+from bot import contacts
+from bot.cases import filing
+from bot.channels.base import Channel, Incoming, Said, Told
+from bot.contacts import CONTACTS, Contact
+from bot.dialogue import engine
+from bot.dialogue.flow import Library
+from bot.dialogue.model import (
+    AddToCase,
+    Alert,
+    CallOff,
+    Conversation,
+    Effect,
+    Forget,
+    Heard,
+    Later,
+    OpenCase,
+    Say,
+    Text,
+    Turn,
+    World,
+)
+from bot.wording import word
+from storage import KeyRing, insert_into, tables
+from storage import Unavailable as StorageUnavailable
+
+log = logging.getLogger(__name__)
+
+HEARD, OUTBOX = tables.heard, tables.outbox
+
+MAX_NEEDS = 8  # look-ups a turn
+DRAFT = timedelta(hours=24)  # how long an unfinished dialogue keeps what is sensitive (safeguarding.md)
+
+
+@dataclass(slots=True, eq=False)
+class Entry:
+    """One message on its way through a round."""
+
+    channel: Channel
+    incoming: Incoming
+    address_index: bytes
+    message_index: bytes
+    told: "asyncio.Future[Told]"
+    failed: bool = False  # its turn can't be written: it is set aside
+
+
+@dataclass(slots=True)
+class Result:
+    """What became of an entry once the round is committed."""
+
+    entry: Entry
+    contact_id: uuid.UUID | None = None
+    told: Told = field(default_factory=lambda: Told((), new=False))
+    pushes: bool = False  # something waits in the lane
+    effects: tuple[Effect, ...] = ()
+    passed: tuple[str, ...] = ()  # steps entered
+
+
+def place_of(error: BaseException) -> str:
+    """An error's class and where it arose: never its message, which may quote a person."""
+    frames = traceback.extract_tb(error.__traceback__)
+    where = f"{frames[-1].filename.rpartition('/')[2]}:{frames[-1].lineno}" if frames else "?"
+    return f"{type(error).__name__} at {where}"
+
+
+_SEEN = select(HEARD.c.address_index, HEARD.c.message_index).where(
+    HEARD.c.address_index.in_(bindparam("addresses", expanding=True)),
+    HEARD.c.message_index.in_(bindparam("messages", expanding=True)),
+)
+_WAITING = (
+    select(OUTBOX.c.id, OUTBOX.c.contact_id, OUTBOX.c.seq, OUTBOX.c.body)
+    .where(OUTBOX.c.contact_id.in_(bindparam("contacts", expanding=True)), OUTBOX.c.seq > 0)
+    .order_by(OUTBOX.c.seq)
+)
+_ADVANCE = (
+    update(CONTACTS)
+    .where(CONTACTS.c.id == bindparam("contact"))
+    .values(
+        conversation=bindparam("conversation"),
+        last_seq=bindparam("last_seq"),
+        heard_at=bindparam("heard_at"),
+        consented_at=bindparam("consented_at"),
+        draft_until=bindparam("draft_until"),
+    )
+)
+_ACKNOWLEDGE = delete(OUTBOX).where(
+    OUTBOX.c.contact_id == bindparam("contact"), OUTBOX.c.seq > 0, OUTBOX.c.seq <= bindparam("cursor")
+)
+
+
+class Round:
+    """One transaction over many messages; `world` is what every turn of it may know."""
+
+    def __init__(
+        self, conn: Connection, keyring: KeyRing, library: Library, world: World, entries: list[Entry]
+    ) -> None:
+        self.conn, self.keyring, self.library, self.world, self.entries = conn, keyring, library, world, entries
+        self.now = world.now
+        self.heard_rows: list[dict[str, Any]] = []
+        self.advanced: list[Contact] = []
+        self.outgoing: list[dict[str, Any]] = []
+
+    def run(self) -> list[Result]:
+        seen = self._seen()
+        addresses = [(entry.channel.name, entry.address_index) for entry in self.entries]
+        found = contacts.locked(self.conn, self.keyring, addresses)
+        newcomers = self._create_missing(found, seen)
+        self._acknowledge(found, newcomers)
+        waiting = self._waiting(found)
+        results = [
+            self._one(
+                entry,
+                found.get(entry.address_index),
+                waiting,
+                seen=(entry.address_index, entry.message_index) in seen,
+                new=entry.address_index in newcomers,
+            )
+            for entry in self.entries
+        ]
+        self._write()
+        return results
+
+    # ------------------------------------------------------------ reading
+
+    def _seen(self) -> set[tuple[bytes, bytes]]:
+        rows = self.conn.execute(
+            _SEEN,
+            {
+                "addresses": [entry.address_index for entry in self.entries],
+                "messages": [entry.message_index for entry in self.entries],
+            },
+        )
+        return {(row.address_index, row.message_index) for row in rows}
+
+    def _create_missing(self, found: dict[bytes, Contact], seen: set[tuple[bytes, bytes]]) -> set[bytes]:
+        """Newcomers get their row. A repeat of a message from somebody erased makes nobody."""
+        missing = sorted(
+            (
+                entry
+                for entry in self.entries
+                if entry.address_index not in found and (entry.address_index, entry.message_index) not in seen
+            ),
+            key=lambda entry: entry.address_index,
+        )
+        if not missing:
+            return set()
+        made = [
+            contacts.fresh(self.keyring, e.channel.name, e.address_index, e.incoming.address, self.now) for e in missing
+        ]
+        # another worker may have made them meanwhile: then theirs count, and are locked
+        self.conn.execute(
+            insert_into(self.conn.dialect.name, CONTACTS).on_conflict_do_nothing(),
+            [contacts.new_row(contact, self.now) for contact in made],
+        )
+        wanted = [(contact.channel, contact.index) for contact in made]
+        found.update(contacts.locked(self.conn, self.keyring, wanted))
+        return {contact.index for contact in made if found[contact.index].id == contact.id}
+
+    def _acknowledge(self, found: dict[bytes, Contact], newcomers: set[bytes]) -> None:
+        """What the browser says it has is dropped here."""
+        rows = [
+            {"contact": found[entry.address_index].id, "cursor": entry.incoming.cursor}
+            for entry in self.entries
+            if entry.incoming.cursor and entry.address_index in found and entry.address_index not in newcomers
+        ]
+        if rows:
+            self.conn.execute(_ACKNOWLEDGE, rows)
+
+    def _waiting(self, found: dict[bytes, Contact]) -> dict[uuid.UUID, list[Said]]:
+        """What was said before and not acknowledged, for channels that are pulled from."""
+        behind = {
+            contact.id: contact
+            for entry in self.entries
+            if entry.channel.pulls
+            and (contact := found.get(entry.address_index)) is not None
+            and (entry.incoming.cursor or 0) < contact.last_seq
+        }
+        waiting: dict[uuid.UUID, list[Said]] = {}
+        if behind:
+            for row in self.conn.execute(_WAITING, {"contacts": list(behind)}):
+                message = behind[row.contact_id].read_message(row.id, row.body)
+                waiting.setdefault(row.contact_id, []).append(Said(row.seq, message))
+        return waiting
+
+    # ------------------------------------------------------------ one message
+
+    def _one(
+        self,
+        entry: Entry,
+        contact: Contact | None,
+        waiting: dict[uuid.UUID, list[Said]],
+        *,
+        seen: bool,
+        new: bool,
+    ) -> Result:
+        if contact is None:
+            return Result(entry)
+        before = tuple(waiting.get(contact.id, ()))
+        if seen:
+            return Result(entry, contact.id, Told(before, new=False))
+        heard, fresh = self._with_file(entry.incoming)
+        fallback = replace_contact(contact)
+        try:
+            turn, known = self._advance(contact, heard, writable=not entry.failed)
+            said, keeps_before = self._carry_out(contact, turn, known, fresh)
+            self._hear(entry)
+        except (StorageUnavailable, MemoryError):
+            raise
+        except Exception as error:  # noqa: BLE001 - whatever editors or we got wrong, one person's turn alone fails
+            log.error("a turn failed and was set aside: %s", place_of(error))  # noqa: TRY400 - no content in logs
+            contact = fallback
+            said, keeps_before, turn = [self._apologise(contact)], True, Turn(contact.conversation)
+            self._hear(entry, failure=place_of(error), raw=(contact, heard))
+        self.advanced.append(contact)
+        self.outgoing.extend(contact.outgoing)
+        told = Told((*(before if keeps_before else ()), *said), new=new) if entry.channel.pulls else Told((), new=new)
+        return Result(entry, contact.id, told, bool(said) and not entry.channel.pulls, turn.effects, turn.passed)
+
+    def _with_file(self, incoming: Incoming) -> tuple[Heard, filing.Attachment | None]:
+        heard = incoming.heard
+        if incoming.body is None or heard.file is None:
+            return heard, None
+        # by chance, not by time: it may end in an anonymous case
+        file = replace(heard.file, id=uuid.uuid4().hex)
+        media_type = filetype.guess_mime(incoming.body) or "application/octet-stream"
+        return replace(heard, file=file), filing.Attachment(file.id, heard.kind, media_type, incoming.body)
+
+    def _advance(self, contact: Contact, heard: Heard, *, writable: bool) -> tuple[Turn, World]:
+        """One turn; what it needs is read in this transaction, and it is taken again."""
+        if not writable:
+            raise Unwritable
+        world = self.world
+        for _ in range(MAX_NEEDS):
+            turn = engine.advance(self.library, contact.conversation, heard, world)
+            if not turn.needs:
+                return turn, world
+            read = {need: filing.view(self.conn, self.keyring, contact, need.what, need.about) for need in turn.needs}
+            world = replace(world, known={**world.known, **read})
+        raise engine.LoopError(f"more than {MAX_NEEDS} look-ups in a turn")
+
+    def _carry_out(
+        self, contact: Contact, turn: Turn, world: World, fresh: filing.Attachment | None
+    ) -> tuple[list[Said], bool]:
+        """Effects first, then words. Returns what is said, and whether what waited before still counts."""
+        before, contact.conversation = contact.conversation, turn.conversation
+        if not turn.effects:
+            self._keep_file(contact, fresh)
+            return self._speak(contact, turn.says, turn.conversation.language), True
+        outcome = _Effects(self, contact, world, fresh)
+        with self.conn.begin_nested():  # a fault here undoes this turn alone
+            for effect in turn.effects:
+                outcome.apply(effect)
+            if outcome.forgotten:
+                self._forget(contact)
+            else:
+                self._keep_file(contact, fresh)
+        language = turn.conversation.language or before.language
+        said = self._speak(contact, turn.says, language, outcome.filed.values() if outcome.filed else None)
+        return said, not outcome.clean_slate
+
+    def _speak(
+        self, contact: Contact, says: Iterable[Say], language: str, case: Mapping[str, Text] | None = None
+    ) -> list[Said]:
+        messages = [word(say, self.library, language, case) for say in says]
+        return [Said(contact.say(message, self.now), message) for message in messages]
+
+    def _apologise(self, contact: Contact) -> Said:
+        return self._speak(contact, [Say(Text(key="words:apology"))], contact.conversation.language)[0]
+
+    def _keep_file(self, contact: Contact, fresh: filing.Attachment | None) -> None:
+        """A file is kept only where an answer points to it; one that a case took is there already."""
+        if fresh is not None and any(
+            isinstance(value, dict) and value.get("id") == fresh.id
+            for frame in contact.conversation.frames
+            for value in frame.answers.values()
+        ):
+            filing.keep(self.conn, fresh, contact.key, self.now, contact_id=contact.id)
+
+    def _forget(self, contact: Contact) -> None:
+        """The person is gone: key, dialogue, drafts, what waited. A bare row stays for the good-bye to be fetched."""
+        self.conn.execute(delete(CONTACTS).where(CONTACTS.c.id == contact.id))
+        bare = contacts.fresh(self.keyring, contact.channel, contact.index, contact.open_address(), self.now)
+        bare.last_seq = contact.last_seq  # the browser counts on
+        for name in ("id", "key", "wrapped_key", "address", "last_seq", "created_at", "consented_at"):
+            setattr(contact, name, getattr(bare, name))
+        contact.conversation = Conversation()
+        contact.outgoing.clear()
+        self.conn.execute(insert(CONTACTS), contacts.new_row(contact, self.now))
+
+    # ------------------------------------------------------------ writing
+
+    def _hear(self, entry: Entry, *, failure: str | None = None, raw: tuple[Contact, Heard] | None = None) -> None:
+        repeats = entry.channel.repeats
+        failed = None
+        if raw is not None:
+            contact, heard = raw
+            failed = contact.key.seal(msgspec.json.encode(heard), "failed", entry.message_index)
+        self.heard_rows.append(
+            {
+                "address_index": entry.address_index,
+                "message_index": entry.message_index,
+                "at": self.now,
+                "expires_at": None if repeats is None else self.now + timedelta(seconds=repeats),
+                "failed": failed,
+                "failure": failure,
+            }
+        )
+
+    def _write(self) -> None:
+        if self.heard_rows:
+            self.conn.execute(insert(HEARD), self.heard_rows)
+        if self.advanced:
+            self.conn.execute(_ADVANCE, [self._advanced_row(contact) for contact in self.advanced])
+        if self.outgoing:
+            self.conn.execute(insert(OUTBOX), self.outgoing)
+
+    def _advanced_row(self, contact: Contact) -> dict[str, Any]:
+        consented = bool(contact.conversation.facts.get("consent"))
+        drafts = not consented or engine.has_drafts(self.library, contact.conversation)
+        return {
+            "contact": contact.id,
+            "conversation": contact.seal_conversation(),
+            "last_seq": contact.last_seq,
+            "heard_at": self.now,
+            "consented_at": (contact.consented_at or self.now) if consented else None,
+            "draft_until": self.now + DRAFT if drafts else None,
+        }
+
+
+class _Effects:
+    """What one turn asks of us, carried out within the round."""
+
+    def __init__(self, round_: Round, contact: Contact, world: World, fresh: filing.Attachment | None) -> None:
+        self.conn, self.library, self.contact, self.world = round_.conn, round_.library, contact, world
+        self.cases = filing.Filing(round_.conn, round_.keyring, contact, round_.now, fresh=fresh)
+        self.filed: filing.Filed | None = None
+        self.forgotten = False
+        self.clean_slate = False  # what was said before must not be said again
+
+    def apply(self, effect: Effect) -> None:
+        match effect:
+            case OpenCase():
+                self.filed = self.cases.open(self.library.categories[effect.category], effect)
+                self.clean_slate = self.clean_slate or effect.anonymous
+                if effect.hold:
+                    self._hold(self.filed.id.hex)
+            case AddToCase():
+                if not self.cases.add(effect):
+                    self.contact.conversation = replace(self.contact.conversation, hold=None)
+            case CallOff(cancel):
+                mine = OUTBOX.c.contact_id == self.contact.id
+                self.conn.execute(delete(OUTBOX).where(mine, OUTBOX.c.cancel == cancel))
+            case Later(say, due, cancel):
+                self.contact.say_later(say, due, cancel)
+            case Forget():
+                self.forgotten = self.clean_slate = True
+            case Alert():
+                pass  # told after the commit
+
+    def _hold(self, case_id: str) -> None:
+        """Staff and the person write to each other from here on; if nobody does, that is said in time."""
+        self.contact.conversation = engine.hold(self.library, self.contact.conversation, case_id, self.world)
+        due = self.world.now + self.library.organisation.hold
+        self.contact.say_later(Say(Text(key="words:hold_ended")), due, engine.hold_name(case_id))
+
+
+class Unwritable(Exception):
+    """The turn was computed before, but the database would not take it."""
+
+
+def replace_contact(contact: Contact) -> Contact:
+    """The contact as it was before its turn."""
+    return replace(contact, outgoing=[])

@@ -1,0 +1,89 @@
+"""Every setting, once: read from the environment, or from a `.env` file in the folder Segin is started in.
+
+`segin --help` and the README list them from here.
+"""
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
+from pathlib import Path
+
+from dotenv import dotenv_values
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+class BadSetting(ValueError):
+    """A setting can't be read; the message names it and says what it takes."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Settings:
+    """What can be set from outside. `SEGIN_` and the upper-case name of a field is its variable."""
+
+    database_url: str = field(
+        default="",
+        metadata={"doc": "Database: sqlite:///path or postgresql://… (default: segin.db in the data folder)"},
+    )
+    data_dir: Path = field(default=Path("data"), metadata={"doc": "Folder of the embedded database and the keys"})
+    library_dir: Path = field(default=ROOT, metadata={"doc": "Folder that holds flows/, content/ and locales/"})
+    host: str = field(default="127.0.0.1", metadata={"doc": "Address to listen at"})
+    port: int = field(default=8080, metadata={"doc": "Port to listen at"})
+    public_url: str = field(
+        default="", metadata={"doc": "Address people reach Segin at, such as https://segin.example.org"}
+    )
+    behind_proxy: bool = field(
+        default=False, metadata={"doc": "1 when one proxy of yours stands in front: X-Forwarded-For is believed"}
+    )
+    keys: str = field(
+        default="",
+        metadata={"doc": "Key ring itself (default: the file keys in the data folder, made at the first start)"},
+    )
+    demo: bool = field(
+        default=False, metadata={"doc": "1: channels other than web and terminal may serve a demonstration"}
+    )
+    writers: int = field(default=2, metadata={"doc": "Writer threads on PostgreSQL"})
+    metrics_public: bool = field(
+        default=False, metadata={"doc": "1: /metrics answers addresses other than this machine's"}
+    )
+
+    @property
+    def url(self) -> str:
+        return self.database_url or f"sqlite:///{self.data_dir / 'segin.db'}"
+
+    @property
+    def key_file(self) -> Path:
+        return self.data_dir / "keys"
+
+    @classmethod
+    def variables(cls) -> Mapping[str, tuple[str, str]]:
+        """Variable → (default, what it does)."""
+        shown = {f.name: "" if f.default == ROOT else str(f.default) for f in fields(cls)}
+        return {f"SEGIN_{f.name.upper()}": (shown[f.name], f.metadata["doc"]) for f in fields(cls)}
+
+    @classmethod
+    def read(cls, environment: Mapping[str, str] | None = None) -> "Settings":
+        """From the environment, which goes before `.env`. Raises `BadSetting`."""
+        given = environment if environment is not None else {**dotenv_values(".env"), **os.environ}
+        values: dict[str, object] = {}
+        for one in fields(cls):
+            name = f"SEGIN_{one.name.upper()}"
+            raw = given.get(name)
+            if raw:
+                values[one.name] = _read(name, raw, one.type)
+        unknown = sorted(name for name in given if name.startswith("SEGIN_") and name not in cls.variables())
+        if unknown:
+            raise BadSetting(f"unknown setting {', '.join(unknown)}; segin --help lists them all")
+        return cls(**values)  # type: ignore[arg-type]
+
+
+def _read(name: str, raw: str, kind: object) -> object:
+    if kind is int:
+        if not raw.isascii() or not raw.isdigit():
+            raise BadSetting(f"{name} takes a whole number, not {raw!r}")
+        return int(raw)
+    if kind is bool:
+        if raw.lower() not in ("0", "1", "true", "false", "yes", "no"):
+            raise BadSetting(f"{name} takes 1 or 0, not {raw!r}")
+        return raw.lower() in ("1", "true", "yes")
+    return Path(raw) if kind is Path else raw

@@ -1,0 +1,328 @@
+"""Talks: tests that read like a chat (`flows/*.talk`), played through the real inbox on a database of their own.
+
+content/README.md describes the format for editors. A talk written in French is played once more in every other
+required language: words that are a button's are said in that language, and everything must happen alike.
+"""
+
+import asyncio
+import re
+import tempfile
+import uuid
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Self
+
+from sqlalchemy import Connection, insert, select
+
+from bot import contacts
+from bot.cases.desk import Desk
+from bot.cases.may import Staff
+from bot.channels import terminal
+from bot.channels.base import Incoming
+from bot.dialogue.flow import SOURCE_LANGUAGE, Library, OnCall, Organisation
+from bot.dialogue.model import AddToCase, Alert, Conversation, Effect, Forget, Message, OpenCase
+from bot.dialogue.rules import RULES
+from bot.inbox import Inbox
+from bot.library import load
+from bot.library.languages import own_name
+from bot.library.shelf import Shelf
+from bot.round import Result
+from storage import KeyRing, Store, tables, upgrade
+
+BEGINS = datetime(2026, 11, 23, 9, 0, tzinfo=UTC)  # a Monday
+LINE = re.compile(r"(you|bot|now|staff|language|rules):\s*(.*)")
+AFTER = re.compile(r"\(after (\d+) (minute|hour|day)s?\)")
+BUTTONS = re.compile(r"((?:\s*\[[^\]]*\])+)\s*$")
+RECEIPT = re.compile(r"\d{4} \d{4} \d{4} \d{4}")
+EXAMPLE = Organisation(
+    name="Organisation d'exemple",
+    data_controller="Organisation d'exemple",
+    contacts=("Bureau d'exemple",),
+    on_call=OnCall(
+        "Équipe d'exemple", "00 00 00 00", "tous les jours", dict.fromkeys(range(7), (480, 1020)), "exemple"
+    ),
+)
+WRITER = Staff("", "exemple", "protection", cleared=True)
+
+
+@dataclass(frozen=True, slots=True)
+class Talk:
+    """One talk: its lines as (line number, kind, words)."""
+
+    path: str
+    line: int
+    title: str
+    lines: tuple[tuple[int, str, str], ...]
+
+    def header(self, kind: str) -> str:
+        return next((words for _, found, words in self.lines if found == kind), "")
+
+
+@dataclass(frozen=True, slots=True)
+class Played:
+    """How a talk went: what differs from what is written ("" when nothing does), and the steps it passed."""
+
+    problem: str
+    passed: frozenset[str]
+
+
+class Differs(Exception):
+    """What happened is not what is written."""
+
+
+def read(path: str, content: str) -> list[Talk]:
+    """The talks of a file. Raises `Differs` for a line that is none."""
+    found: list[tuple[int, str, list[tuple[int, str, str]]]] = []
+    for number, line in enumerate(content.splitlines(), 1):
+        if line.startswith("# "):
+            found.append((number, line[2:].strip(), []))
+        elif line.strip():
+            parts = LINE.fullmatch(line.strip())
+            if parts is None or not found:
+                raise Differs(f"{path}:{number}: a line begins with you:, bot:, now: or staff:, below a title (# …)")
+            found[-1][2].append((number, parts[1], parts[2]))
+    return [Talk(path, number, title, tuple(lines)) for number, title, lines in found]
+
+
+def run_all(files: Mapping[str, bytes]) -> list[str]:
+    """Play every talk in every required language. Returns what differs, and the steps no talk passes."""
+    library = load.build(files).library
+    if library is None:
+        return ["the talks can't be played before the mistakes above are mended"]
+    problems: list[str] = []
+    passed: set[str] = set()
+    talks: list[Talk] = []
+    for path, content in sorted(files.items()):
+        if path.endswith(".talk"):
+            try:
+                talks += read(path, content.decode())
+            except Differs as error:
+                problems.append(str(error))
+    with Stage(library) as stage:
+        for talk in talks:
+            for language in languages_of(talk, library):
+                played = stage.play(talk, language)
+                passed |= played.passed
+                if played.problem:
+                    problems.append(played.problem)
+    every = {f"{flow.name}/{step}" for flow in library.flows.values() for step in flow.steps}
+    return problems + [
+        f"flows/{missed.replace('/', '.yaml: step ')} is in no talk" for missed in sorted(every - passed)
+    ]
+
+
+def languages_of(talk: Talk, library: Library) -> tuple[str, ...]:
+    """The languages a talk is played in: its own; French ones in the others too."""
+    written = talk.header("language") or SOURCE_LANGUAGE
+    if written != SOURCE_LANGUAGE or talk.path.endswith("/language.talk"):
+        return (written,)
+    return tuple(library.languages)
+
+
+class Stage:
+    """Where talks are played: a small database that is gone afterwards."""
+
+    def __init__(self, library: Library) -> None:
+        self.library = library
+
+    def __enter__(self) -> Self:
+        self._folder = tempfile.TemporaryDirectory(prefix="segin-talks-")
+        url = f"sqlite:///{Path(self._folder.name) / 'talks.db'}"
+        upgrade(url)
+        self._store = Store(url).open()
+        self._keyring = KeyRing.new()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._store.close()
+        self._folder.cleanup()
+
+    def play(self, talk: Talk, language: str) -> Played:
+        """Play one talk in one language."""
+        library = self.library
+        if talk.header("rules"):
+            library = replace(library, organisation=replace(EXAMPLE, timezone=library.organisation.timezone))
+        player = _Player(self._store, self._keyring, library, language, written=talk.header("language"))
+        with _forced(talk.header("rules")):
+            problem = asyncio.run(player.play(talk))
+        where = "" if language == (talk.header("language") or SOURCE_LANGUAGE) else f" ({language})"
+        return Played(
+            f"{talk.path}:{player.at}: « {talk.title} »{where}: {problem}" if problem else "", frozenset(player.passed)
+        )
+
+
+@contextmanager
+def _forced(rules: str) -> Iterator[None]:
+    """Named rules hold, or do not, as the talk says."""
+    before = dict(RULES)
+    try:
+        for word in filter(None, (part.strip() for part in rules.split(","))):
+            name, holds = word.removeprefix("not "), not word.startswith("not ")
+            if name not in RULES:
+                raise Differs(f"no rule is called {name}")
+            RULES[name] = lambda _, holds=holds: holds  # type: ignore[misc]
+        yield
+    finally:
+        RULES.clear()
+        RULES.update(before)
+
+
+@dataclass
+class _Player:
+    store: Store
+    keyring: KeyRing
+    library: Library
+    language: str
+    written: str
+    at: int = 0
+    now: datetime = BEGINS
+    receipt: str = ""
+    said: list[Message] = field(default_factory=list)
+    done: list[str] = field(default_factory=list)
+    buttons: dict[str, str] = field(default_factory=dict)  # French label → tap, of the message said last
+    passed: set[str] = field(default_factory=set)
+
+    async def play(self, talk: Talk) -> str:
+        self.channel = terminal.Terminal(lambda _: None)
+        self.address = uuid.uuid4().hex
+        self.inbox = Inbox(
+            self.store,
+            self.keyring,
+            Shelf(fixed=self.library),
+            after_commit=self._committed,
+            clock=lambda: self.now,
+        )
+        try:
+            if self.written:
+                await self.store.run(self._came_before)
+            for self.at, kind, words in talk.lines:
+                await self._line(kind, words)
+            self._nothing_left()
+        except Differs as error:
+            return str(error)
+        return ""
+
+    async def _line(self, kind: str, words: str) -> None:
+        match kind:
+            case "you":
+                self._nothing_left()
+                await self._hear(words)
+            case "staff":
+                self._nothing_left()
+                await self.store.run(lambda conn: self._answer(conn, words))
+                await self._fetch()
+            case "bot":
+                self._expect(words)
+            case "now":
+                if not self.done or self.done[0] != words:
+                    raise Differs(f"« now: {words} » did not happen" + (f"; {self.done[0]} did" if self.done else ""))
+                self.done.pop(0)
+
+    def _nothing_left(self) -> None:
+        if self.done:
+            raise Differs(f"also happened: {self.done[0]}")
+        if self.said:
+            raise Differs(f"also said: {_flat(self.said[0].text)}")
+
+    async def _hear(self, words: str) -> None:
+        after = AFTER.fullmatch(words)
+        if after:
+            self.now += timedelta(**{f"{after[2]}s": int(after[1])})
+            return
+        words = words.replace("[receipt]", self.receipt)
+        if self.language != SOURCE_LANGUAGE and words in self.buttons:
+            words = self._translated(words)
+        heard, body = terminal.read(words)
+        await self.inbox.hear(self.channel, Incoming(self.address, uuid.uuid4().hex, heard, body))
+        await self._fetch()
+
+    def _translated(self, label: str) -> str:
+        if label in self.library.languages.values():
+            return own_name(self.language) if label == own_name(SOURCE_LANGUAGE) else label
+        return self.library.texts[self.language].get(self.buttons[label], label)
+
+    def _committed(self, results: list[Result]) -> None:
+        for result in results:
+            self.passed.update(result.passed)
+            self.done += [told for effect in result.effects if (told := _told(effect))]
+
+    async def _fetch(self) -> None:
+        """What waits in the outbox, as the channel would send it."""
+        self.said += await self.store.run(self._take)
+        for message in self.said:
+            found = RECEIPT.search(message.text)
+            self.receipt = found[0] if found else self.receipt
+            if message.options:
+                self.buttons = {
+                    self.library.texts[SOURCE_LANGUAGE].get(button.tap, button.label): button.tap
+                    for button in message.options
+                }
+
+    def _take(self, conn: Connection) -> list[Message]:
+        index = contacts.address_index(self.keyring, self.channel.name, self.address)
+        contact = contacts.locked(conn, self.keyring, [(self.channel.name, index)]).get(index)
+        if contact is None:
+            return []
+        outbox = tables.outbox
+        mine = (outbox.c.contact_id == contact.id) & (outbox.c.seq > 0)
+        rows = conn.execute(select(outbox).where(mine).order_by(outbox.c.seq)).all()
+        conn.execute(outbox.delete().where(mine))
+        return [contact.read_message(row.id, row.body) for row in rows]
+
+    def _came_before(self, conn: Connection) -> None:
+        index = contacts.address_index(self.keyring, self.channel.name, self.address)
+        contact = contacts.fresh(self.keyring, self.channel.name, index, self.address, self.now)
+        contact.conversation = Conversation(language=self.language)
+        conn.execute(insert(tables.contacts), contacts.new_row(contact, self.now))
+
+    def _answer(self, conn: Connection, words: str) -> None:
+        newest = select(tables.cases.c.reference).order_by(tables.cases.c.opened_at.desc()).limit(1)
+        reference: str = conn.execute(newest).scalar_one()
+        Desk(conn, self.keyring, WRITER, self.now).answer(reference, words, self.library)
+
+    def _expect(self, words: str) -> None:
+        if not self.said:
+            raise Differs(f"nothing was said; expected: {words}")
+        message = self.said.pop(0)
+        labels = None
+        found = BUTTONS.search(words)
+        if found:
+            labels, words = re.findall(r"\[([^\]]*)\]", found[1]), words[: found.start()]
+        written = self.language == (self.written or SOURCE_LANGUAGE)
+        if written and not _pattern(words).fullmatch(_flat(message.text)):
+            raise Differs(f"expected: {words} — said: {_flat(message.text)}")
+        if labels is None or labels == ["…"]:
+            return
+        offered = [button.label for button in message.options]
+        if (labels != offered) if written else (len(labels) != len(offered)):
+            raise Differs(f"expected buttons {labels} — there are {offered}")
+
+
+def _told(effect: Effect) -> str:
+    """An effect as a `now:` line."""
+    match effect:
+        case OpenCase(kind=kind, category=category, anonymous=anonymous):
+            return f"case opened {kind}/{category}{' anonymous' if anonymous else ''}"
+        case AddToCase():
+            return "added to case"
+        case Alert(kind=kind):
+            return f"alert {kind}"
+        case Forget():
+            return "forgotten"
+        case _:
+            return ""
+
+
+def _flat(text: str) -> str:
+    return " ".join(text.split())
+
+
+def _pattern(words: str) -> re.Pattern[str]:
+    return re.compile(
+        ".*".join(re.escape(_flat(part)) if part.strip() else "" for part in words.split("…")).replace(
+            ".*", r"\s*.*?\s*"
+        )
+    )

@@ -1,0 +1,123 @@
+"""One worker of Segin: the `Post` of every channel, with its inbox, lanes, open pages and follow-ups."""
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator, Callable, Mapping
+from datetime import datetime
+
+from sqlalchemy import Connection
+
+from bot import contacts
+from bot.channels.base import Channel, Incoming, Said, Told, Unavailable
+from bot.dialogue.model import Alert
+from bot.followups import Followups
+from bot.inbox import Inbox, utc_now
+from bot.library.shelf import Shelf
+from bot.outbox import Lanes
+from bot.pages import News, acknowledge, waiting_after
+from bot.round import Result
+from bot.settings import Settings
+from storage import KeyRing, Store
+from storage import Unavailable as StorageUnavailable
+
+log = logging.getLogger(__name__)
+
+
+class NotReal(RuntimeError):
+    """Channels that reach real people refuse to serve a demonstration; SEGIN_DEMO=1 says that is wanted."""
+
+
+class Worker:
+    """What channels talk to."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        store: Store,
+        keyring: KeyRing,
+        channels: Mapping[str, Channel],
+        *,
+        shelf: Shelf | None = None,
+        clock: Callable[[], datetime] = utc_now,
+    ) -> None:
+        self.settings, self.store, self.keyring, self.channels = settings, store, keyring, channels
+        self.shelf = shelf or Shelf()
+        self.lanes = Lanes(store, keyring, channels)
+        self.pages = News(store)
+        self.followups = Followups(store, keyring, self.shelf, clock=clock)
+        self.inbox = Inbox(
+            store,
+            keyring,
+            self.shelf,
+            after_commit=self._committed,
+            clock=clock,
+            lanes=1 if store.dialect == "sqlite" else settings.writers,
+        )
+        self.turns = 0
+        self.alerts = 0
+
+    @property
+    def demonstration(self) -> bool:
+        """Nobody reads, until the organisation has said who does."""
+        return bool(self.shelf.library.organisation.missing)
+
+    async def start(self) -> None:
+        """Read the library and begin to serve. Raises `NoLibrary`, `NotReal`, `storage.Unavailable`."""
+        await self.store.read(self._read_library)
+        reaching = [name for name in self.channels if name not in ("web", "terminal")]
+        if self.demonstration and reaching and not self.settings.demo:
+            raise NotReal(f"{NotReal.__doc__} ({', '.join(reaching)})")
+        self.lanes.start()
+        self.pages.start()
+        self.followups.start()
+
+    async def stop(self) -> None:
+        await self.followups.stop()
+        await self.pages.stop()
+        await self.lanes.stop()
+        await asyncio.to_thread(self.store.close)
+
+    def _read_library(self, conn: Connection) -> None:
+        self.shelf.current(conn)
+
+    # ------------------------------------------------------------ the port of the channels
+
+    async def hear(self, channel: Channel, incoming: Incoming) -> Told:
+        told = await self.inbox.hear(channel, incoming)
+        if channel.pulls and told.said:
+            self.pages.told(self._index(channel, incoming.address), told.said[-1].seq)
+        return told
+
+    async def since(self, channel: Channel, address: str, cursor: int) -> list[Said] | None:
+        look = waiting_after(self.keyring, channel.name, self._index(channel, address), cursor)
+        try:
+            return await self.store.read(look)
+        except StorageUnavailable as error:
+            raise Unavailable(str(error)) from error
+
+    async def seen(self, channel: Channel, address: str, cursor: int) -> None:
+        try:
+            await self.store.run(acknowledge(channel.name, self._index(channel, address), cursor))
+        except StorageUnavailable as error:
+            raise Unavailable(str(error)) from error
+
+    def news(self, channel: Channel, address: str) -> AsyncIterator[None]:
+        return self.pages.wait_for(self._index(channel, address))
+
+    def words(self, key: str, language: str = "") -> str:
+        return self.shelf.library.words(key, language)
+
+    # ------------------------------------------------------------ after a round
+
+    def _committed(self, results: list[Result]) -> None:
+        self.turns += len(results)
+        for result in results:
+            if result.pushes and result.contact_id is not None:
+                self.lanes.serve(result.contact_id)
+            for effect in result.effects:
+                if isinstance(effect, Alert):
+                    self.alerts += 1
+                    log.warning("1 alerte")
+
+    def _index(self, channel: Channel, address: str) -> bytes:
+        return contacts.address_index(self.keyring, channel.name, address)

