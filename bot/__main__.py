@@ -30,7 +30,8 @@ def main() -> int:
     given = parser().parse_args()
     level = logging.INFO if given.command == "serve" else logging.WARNING
     logging.basicConfig(level=level, format="%(asctime)s %(levelname)s %(name)s %(message)s")
-    logging.getLogger("alembic").setLevel(logging.WARNING)
+    for chatty in ("alembic", "transitions"):
+        logging.getLogger(chatty).setLevel(logging.WARNING)
     try:
         status: int = given.run(Settings.read(), given)
     except BadSetting as error:

@@ -36,7 +36,7 @@ BEGINS = datetime(2026, 11, 23, 9, 0, tzinfo=UTC)  # a Monday
 LINE = re.compile(r"(you|bot|now|staff|language|rules):\s*(.*)")
 AFTER = re.compile(r"\(after (\d+) (minute|hour|day)s?\)")
 BUTTONS = re.compile(r"((?:\s*\[[^\]]*\])+)\s*$")
-RECEIPT = re.compile(r"\d{4} \d{4} \d{4} \d{4}")
+RECEIPT = re.compile(r"\d{4}(\s\d{4}){3}")
 EXAMPLE = Organisation(
     name="Organisation d'exemple",
     data_controller="Organisation d'exemple",

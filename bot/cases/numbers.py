@@ -41,7 +41,8 @@ def new_receipt() -> str:
 
 
 def grouped(receipt: str) -> str:
-    return " ".join(receipt[start : start + 4] for start in range(0, RECEIPT_LENGTH, 4))
+    """In four groups, held together on one line."""
+    return "\u00a0".join(receipt[start : start + 4] for start in range(0, RECEIPT_LENGTH, 4))
 
 
 def read_receipt(text: str) -> str | None:

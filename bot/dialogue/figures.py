@@ -15,9 +15,7 @@ _LONGEST = 500  # characters in which a figure is looked for
 # ---------------------------------------------------------------- numbers in digits
 
 _THOUSANDS = {"mille": 1000, "mil": 1000, "thousand": 1000, "k": 1000, "million": 10**6, "millions": 10**6}
-_figure = re.compile(
-    r"((?<![\w.,])[-−])?(\d+(?:[ .,'’]\d+)*)\s*(mille|mil|thousand|k|millions?)?\b", re.ASCII
-)
+_figure = re.compile(r"((?<![\w.,])[-−])?(\d+(?:[ .,'’]\d+)*)\s*(mille|mil|thousand|k|millions?)?\b", re.ASCII)
 _grouped = re.compile(r"[1-9]\d{0,2}(?:([ .'’])\d{3})(?:\1\d{3})*(?:,\d{1,2})?")
 _decimal = re.compile(r"\d+[.,]\d{1,2}|0[.,]\d+")
 _half = re.compile(r"\bet demie?\b|\band a half\b")

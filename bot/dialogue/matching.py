@@ -39,8 +39,10 @@ _POLITE = word_set(
     " des un une ma mon faire montre montrez donne donnez avoir voir"
 )
 # What may stand before the number of a choice.
-_LEAD = _POLITE | word_set("n no nr num numero number nimero option choix choice reponse answer point")
-_NOT = word_set("pas jamais sans sauf ni aucun aucune not no never without except don dont isn")
+_LEAD = _POLITE | word_set(
+    "n no nr num numero number nimero option choix choice reponse answer point c est ce sera it is"
+)
+_NOT = word_set("pas pa jamais sans sauf ni aucun aucune not no never without except don dont isn")
 _LINKS = word_set("et ou and or ni puis plus aussi")
 _position = re.compile(r"(\d{1,4})(?:er|ere|re|e|eme|ieme|iem|em|o|nd|nde|st|rd|th|nan)?")
 
@@ -93,8 +95,17 @@ def choose(text: str, candidates: Sequence[Candidate], vocabulary: Vocabulary) -
     for attempt in (_by_place, _by_yes_no, _by_part, _by_words, _by_typo):
         found = attempt(words, candidates, vocabulary)
         if found is not None:
-            return found
+            return _with_place(found, words, candidates)
     return ()
+
+
+def _with_place(found: _Keys, words: list[str], candidates: Sequence[Candidate]) -> _Keys:
+    """What was found, and the choice whose number stands first when that is another one: "2 retard"."""
+    place = int(words[0]) if words[0].isdigit() and len(words[0]) < _SHORTEST_TYPO else 0
+    named = any(one.key in found and words[0] in one.words for one in candidates)
+    if not found or named or not 0 < place <= len(candidates):
+        return found
+    return _keys(candidates, lambda one: one.key in found or one is candidates[place - 1])
 
 
 def _keys(candidates: Iterable[Candidate], fits: Callable[[Candidate], bool]) -> _Keys:
@@ -113,7 +124,8 @@ def _by_place(words: list[str], candidates: Sequence[Candidate], vocabulary: Voc
     places = [_place(word, len(candidates), vocabulary) for word in told]
     if None in places:
         whole = " ".join(told)
-        spoken = number(whole) if len(told) <= 4 and not _digit.search(whole) else None  # noqa: PLR2004, quatre-vingt-dix-neuf
+        spelt = not _digit.search(whole) and all(number(word) is not None for word in told[:5])
+        spoken = number(whole) if spelt else None
         places = [_place(whole, len(candidates), vocabulary) if spoken is None else int(spoken)]
     if places == [None]:
         return None
@@ -190,9 +202,7 @@ def _owners(candidates: Sequence[Candidate]) -> dict[str, set[str]]:
     return owners
 
 
-def _yes_no_within(
-    sentence: str, candidates: Sequence[Candidate], vocabulary: Vocabulary
-) -> Iterator[tuple[str, str]]:
+def _yes_no_within(sentence: str, candidates: Sequence[Candidate], vocabulary: Vocabulary) -> Iterator[tuple[str, str]]:
     """Yes and no phrases inside a sentence, longest first: "pas d'accord" is no "d'accord"."""
     keys = {one.key for one in candidates} & {"yes", "no"}
     if not keys:
@@ -240,9 +250,7 @@ _separators = re.compile(r"[,;+&\n،؛]|(?<=\d)(?:et|and|ni)(?=\d)|\s(?:et|and|n
 _range = re.compile(r"\d\s*[-–—]\s*\d")
 
 
-def choose_many(
-    text: str, candidates: Sequence[Candidate], vocabulary: Vocabulary
-) -> tuple[_Keys, tuple[str, ...]]:
+def choose_many(text: str, candidates: Sequence[Candidate], vocabulary: Vocabulary) -> tuple[_Keys, tuple[str, ...]]:
     """The keys picked, in list order, and the parts that were not understood or fit several choices.
 
     All was understood when no parts are left: "tous" picks every key, "aucun" gives `((), ())`. A text that

@@ -1,10 +1,11 @@
 """Words of distress, heard anywhere in a message: content/safety/<lang>.yaml.
 
 A phrase matches when its words come in order with at most two other words between them ("je veux
-*vraiment* mourir"); a|b means either word; long words match with a slip of the finger; `short` spells out
-what people abbreviate ("jveux"). A phrase of short words only ("me bat") must stand without words between;
-one joined by "_" ("en_finir"), and every phrase of `weary` and `not`, must stand exactly as it is.
-A leading "=" asks for the whole message.
+*vraiment* mourir"); a|b means either word; `short` spells out what people abbreviate ("jveux"). The words
+listed in `mistyped` are known with a slip of the finger too; only these, for "je veux créer" is one letter
+from "crever". A phrase of short words only ("me bat") must stand without words between; one joined by "_"
+("en_finir"), and every phrase of `weary` and `not`, must stand exactly as it is. A leading "=" asks for the
+whole message.
 
 Longer phrases are trusted over the shorter ones inside them: "il va me tuer" (danger) over "me tuer"
 (suicide). A phrase of `not` silences what it overlaps, there and nowhere else: "mort de rire" never hides
@@ -62,14 +63,17 @@ class Safety:
         """
         short: dict[str, tuple[str, ...]] = {}
         written: list[tuple[str, str]] = []
+        forgiven: list[str] = []
         for file in languages:
             for name, lines in file.items():
                 if name == "short" and isinstance(lines, Mapping):
                     short |= {fold(str(key)): tuple(fold(str(full)).split()) for key, full in lines.items()}
+                elif name == "mistyped" and isinstance(lines, list):
+                    forgiven += [spelling for line in lines for spelling in spellings(str(line))]
                 elif name in (*KINDS, "not") and isinstance(lines, list):
                     written += [(name, str(line)) for line in lines]
                 else:
-                    raise ValueError(f"safety: “{name}”: {', '.join(KINDS)} and not are lists, short is a map")
+                    raise ValueError(f"safety: “{name}”: {', '.join(KINDS)}, not, mistyped are lists, short is a map")
         phrases = [phrase for kind, line in written for phrase in _phrases(kind, line)]
         starts: dict[str, list[_Phrase]] = {}
         for phrase in dict.fromkeys(phrases):
@@ -77,7 +81,7 @@ class Safety:
                 starts.setdefault(word, []).append(phrase)
         grave = [phrase for phrase in phrases if phrase.kind not in {"weary", "not"}]
         long: dict[tuple[str, int], list[str]] = {}
-        for word in sorted({word for one in grave if not one.exact for slot in one.slots for word in slot}):
+        for word in dict.fromkeys(forgiven):
             for length in range(len(word) - _slips(word), len(word) + _slips(word) + 1):
                 long.setdefault((word[0], length), []).append(word)
         return cls(
@@ -164,12 +168,12 @@ def _meanings(word: str, words: Safety) -> tuple[str, ...]:
 def _hits(said: list[str], heard: list[tuple[str, ...]], words: Safety) -> Iterator[_Hit]:
     """Every phrase at every place it stands."""
     present = {meaning for meanings in heard for meaning in meanings}
-    alive: dict[_Phrase, bool] = {}  # all of whose words occur somewhere: few phrases, for most messages none
+    alive: dict[int, bool] = {}  # all of whose words occur somewhere: few phrases, for most messages none
     for start, meanings in enumerate(heard):
         for phrase in (phrase for meaning in meanings for phrase in words.starts.get(meaning, ())):
-            if phrase not in alive:
-                alive[phrase] = all(not slot.isdisjoint(present) for slot in phrase.slots)
-            if not alive[phrase] or (phrase.whole and len(said) != len(phrase.slots)):
+            if id(phrase) not in alive:
+                alive[id(phrase)] = all(not slot.isdisjoint(present) for slot in phrase.slots)
+            if not alive[id(phrase)] or (phrase.whole and len(said) != len(phrase.slots)):
                 continue
             for path in _paths(phrase, start, heard):
                 slip = any(said[place] not in slot for place, slot in zip(path, phrase.slots, strict=True))

@@ -85,7 +85,7 @@ class _Answers:
                     continue
                 possible = known[name]
                 for value in wanted if isinstance(wanted, list) else [wanted]:
-                    if possible is not None and str(value) not in possible:
+                    if possible is not None and isinstance(value, str) and value not in possible:
                         near, listed = nearest(str(value), list(possible)), quoted(sorted(possible))
                         yield document.issue("unknown_value", *here, key=str(value), name=name, near=near, known=listed)
 

@@ -82,7 +82,8 @@ bot: Dites ce que vous voulez.
 you: (voice 12s)
 bot: Merci. …
 ```
-`…` remplace les mots que l'essai ne regarde pas ; `[Oui]` est un bouton ; `now:` dit ce qui est fait (un dossier ouvert).
+`…` remplace les mots que l'essai ne regarde pas ; `[Oui]` est un bouton ; `now:` dit ce qui est fait (un dossier
+ouvert).
 
 ## Ce qui peut remplacer des mots
 Une réponse se met entre accolades dans `say` : `save_as: place`, puis `Lieu : {place}`. Un choix montre son texte, une
@@ -95,7 +96,7 @@ Seulement là où il y a un dossier (`open` : aussi dans ce qui est dit juste ap
 {case}
 
 ## Conditions
-`when: {situation: abroad}` : la réponse `situation` est `abroad`. `when: {situation: [abroad, home]}` : l'une ou l'autre.
+`when: {situation: abroad}` : la réponse `situation` est `abroad`. `when: {situation: [abroad, home]}` : l'une des deux.
 `when: {situation: abroad, country: morocco}` : les deux à la fois. `when: {rule: consented}` : une règle du programme.
 
 {rules}

@@ -36,7 +36,7 @@ def _unreachable(built: Built) -> Iterator[Issue]:
     roots += [(name, file.flow.start) for name, file in built.flows.items() if file.flow.keywords]
     reached = _reach(built.flows, roots)
     for name, file in built.flows.items():
-        if file.names != set(file.flow.steps):
+        if file.names != set(file.flow.steps) or file.flow.start not in file.names:
             continue
         if not any((name, step) in reached for step in file.flow.steps):
             yield file.document.issue("unreachable_flow", "title", key=name)

@@ -58,6 +58,8 @@ def read_yaml(path: str, content: bytes) -> tuple[Document | None, tuple[Issue, 
         root = YAML(typ="safe", pure=True).compose(text)
     except MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
+        if error.context_mark and re.search("end of stream|stream end", error.problem or ""):
+            mark = error.context_mark  # what was opened and never closed says more than the file's end
         return None, (found("yaml", path, mark.line + 1 if mark else 1, problem=error.problem or error.context),)
     except (YAMLError, ValueError) as error:
         return None, (found("yaml", path, 1, problem=" ".join(str(error).split())),)
@@ -83,7 +85,8 @@ class _Reader:
         self.lines.setdefault(where, line)
         if id(node) in self._seen or node.anchor:
             self.issues.append(found("no_alias", self.path, line))
-            return None
+            if not isinstance(node, ScalarNode):  # read again and again, a few lines could fill memory
+                return None
         self._seen.add(id(node))
         if isinstance(node, MappingNode):
             return self._mapping(node, where)

@@ -129,5 +129,5 @@ def _references(file: FlowFile, step: str) -> Iterator[Issue]:
         for key in value:
             if key != word:
                 yield file.issue("unknown_key", step, *where, key, key=key, near=word, known=quoted([word]))
-        if word not in value:
+        if not value:
             yield file.issue("missing_key", step, *where, key=word)

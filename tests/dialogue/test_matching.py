@@ -96,9 +96,7 @@ def test_fold_and_clean_are_idempotent_on_any_text(text):
 
 def test_fold_is_idempotent_on_every_assigned_letter():
     letters = (chr(code) for code in range(0x30000) if unicodedata.category(chr(code)) not in {"Cn", "Co"})
-    assert [
-        letter for letter in letters if matching.fold(matching.fold(letter)) != matching.fold(letter)
-    ] == []
+    assert [letter for letter in letters if matching.fold(matching.fold(letter)) != matching.fold(letter)] == []
 
 
 @given(st.text(), st.text())
@@ -163,6 +161,9 @@ def test_folding_goes_letter_by_letter(one, two):
         ("1,5", WHERE, ""),
         ("un retard ou une personne", COMPLAINT, "delay conduct"),
         ("un", SINCE, "months3 year"),
+        ("2 retard", COMPLAINT, "delay conduct"),
+        ("1. un retard", COMPLAINT, "delay"),
+        ("c'est le 2eme", COMPLAINT, "conduct"),
         ("6", SINCE, "months6"),
         ("Un retard et quelque chose de grave", COMPLAINT, "delay grave"),
         # a part of the label
@@ -188,6 +189,8 @@ def test_folding_goes_letter_by_letter(one, two):
         ("mois", SINCE, "months3 months6"),
         # a "not" that no label holds
         ("pas de retard", COMPLAINT, ""),
+        ("pa de retard", COMPLAINT, ""),
+        ("aucun des deux", COMPLAINT, ""),
         ("ce n'est pas un retard", COMPLAINT, ""),
         ("not a delay", COMPLAINT, ""),
         # typing mistakes
@@ -301,9 +304,7 @@ def test_nothing_ever_raises(text):
     matching.keyword(text, {"aide": "help", "plainte": "complaint"})
 
 
-@given(
-    st.lists(st.sampled_from([*"0123456789 ,.-+/", "deux", "cent", " et ", "mars", " hier ", "ni", "bi "]))
-)
+@given(st.lists(st.sampled_from([*"0123456789 ,.-+/", "deux", "cent", " et ", "mars", " hier ", "ni", "bi "])))
 def test_figures_never_raise(parts):
     text = "".join(parts)
     matching.number(text)
@@ -311,9 +312,7 @@ def test_figures_never_raise(parts):
     matching.phone(text)
 
 
-@pytest.mark.parametrize(
-    "piece", ["1, ", "retard ", "a", "1️⃣", "oui et ", "é\u0301", "1 500 ", "et ", "٢", "\n"]
-)
+@pytest.mark.parametrize("piece", ["1, ", "retard ", "a", "1️⃣", "oui et ", "é\u0301", "1 500 ", "et ", "٢", "\n"])
 def test_ten_thousand_characters_are_little_work(piece, monkeypatch):
     """The dear comparison is never made for a story: work does not grow with it."""
     calls = []
@@ -398,14 +397,16 @@ def test_choose_many(text, picked, unclear):
         ("soixante et onze", 71), ("quatre-vingt-dix", 90), ("quatre-vingt-dix-neuf", 99), ("quatre-vingts", 80),
         ("quatre vingt un", 81), ("cent", 100), ("deux cents", 200), ("cent vingt", 120), ("mille", 1000),
         ("deux mille cinq cents", 2500), ("trente ans", 30), ("septante-deux", 72), ("neuf ans", 9),
-        ("one", 1), ("twenty four", 24), ("twenty-one", 21), ("a hundred and twenty", 120), ("I am thirty years old", 30),
+        ("one", 1), ("twenty four", 24), ("twenty-one", 21), ("a hundred and twenty", 120),
+        ("I am thirty years old", 30),
         ("two children", 2), ("kelen", 1), ("fila", 2), ("saba", 3), ("naani", 4), ("duuru", 5), ("wɔɔrɔ", 6),
         ("wolonwula", 7), ("segin", 8), ("kɔnɔntɔn", 9), ("tan", 10), ("tan ni kelen", 11), ("mugan", 20),
         ("mugan ni duuru", 25), ("bi saba", 30), ("bisaba", 30), ("bi naani ni fila", 42), ("san mugan ni naani", 24),
         ("20 ou 25", None), ("entre 20 et 25", None), ("20-25", None), ("1,500", None), ("deux ou trois", None),
         ("deux et trois", None), ("deux trois", None), ("2 enfants et trois filles", None), ("1/2", None),
         ("70 12 34 56", None), ("12/03/2026", None), ("14h30", None), ("", None), ("beaucoup", None),
-        ("je ne sais pas, un peu", None), ("bonjour Segin", None), ("mille fois merci", None), ("un téléphone neuf", None),
+        ("je ne sais pas, un peu", None), ("bonjour Segin", None), ("mille fois merci", None),
+        ("un téléphone neuf", None),
         ("9" * 400, None), ("1.2.3", None), ("bi", None),
     ],
 )  # fmt: skip
@@ -428,7 +429,8 @@ def test_a_number_in_digits_reads_as_itself(value):
         ("1er avril 2025", (2025, 4, 1)), ("premier avril 2025", (2025, 4, 1)), ("12 fév 2026", (2026, 2, 12)),
         ("12 fevier 2026", (2026, 2, 12)), ("15 août 2025", (2025, 8, 15)), ("15 aout 25", (2025, 8, 15)),
         ("March 12, 2026", (2026, 3, 12)), ("12th of March 2026", (2026, 3, 12)), ("2 décembre 1985", (1985, 12, 2)),
-        ("05/06/85", (1985, 6, 5)), ("mars 2026", (2026, 3, 1)), ("en mars 2026", (2026, 3, 1)), ("03/2026", (2026, 3, 1)),
+        ("05/06/85", (1985, 6, 5)), ("mars 2026", (2026, 3, 1)), ("en mars 2026", (2026, 3, 1)),
+        ("03/2026", (2026, 3, 1)),
         ("sept 2025", (2025, 9, 1)), ("je suis arrivé le 12/03/2026 avec 2 enfants", (2026, 3, 12)),
         ("hier", (2026, 3, 14)), ("Je suis arrivé hier soir", (2026, 3, 14)), ("aujourd'hui", (2026, 3, 15)),
         ("aujourdhui", (2026, 3, 15)), ("demain", (2026, 3, 16)), ("avant-hier", (2026, 3, 13)),
@@ -454,8 +456,10 @@ def test_a_date_in_digits_reads_as_itself(day):
 @pytest.mark.parametrize(
     ("text", "digits"),
     [
-        ("76123456", "76123456"), ("76 12 34 56", "76123456"), ("76.12.34.56", "76123456"), ("76-12-34-56", "76123456"),
-        ("+223 76 12 34 56", "+22376123456"), ("00223 76123456", "+22376123456"), ("(+223) 76 12 34 56", "+22376123456"),
+        ("76123456", "76123456"), ("76 12 34 56", "76123456"), ("76.12.34.56", "76123456"),
+        ("76-12-34-56", "76123456"),
+        ("+223 76 12 34 56", "+22376123456"), ("00223 76123456", "+22376123456"),
+        ("(+223) 76 12 34 56", "+22376123456"),
         ("+ 223 76123456", "+22376123456"), ("22376123456", "22376123456"), ("٧٦١٢٣٤٥٦", "76123456"),
         ("mon numéro c'est le 76 12 34 56 merci", "76123456"), ("tel:+33612345678", "+33612345678"),
         ("\u202a+223 76 12 34 56\u202c", "+22376123456"), ("7️⃣6️⃣1️⃣2️⃣3️⃣4️⃣5️⃣6️⃣", "76123456"),
@@ -482,7 +486,8 @@ TABLE = {
     [
         ("aide", "help"), ("AIDE !", "help"), ("aide svp", "help"), ("aide s'il vous plaît", "help"),
         ("help please", "help"), ("Plainte", "complaint"), ("je veux faire une plainte", "complaint"),
-        ("réclamation", "complaint"), ("reclammation", "complaint"), ("plaintes", "complaint"), ("planite", "complaint"),
+        ("réclamation", "complaint"), ("reclammation", "complaint"), ("plaintes", "complaint"),
+        ("planite", "complaint"),
         ("aller aux documents", "documents"), ("les papiers svp", "documents"), ("parler à quelqu'un", "person"),
         ("je voudrais parler à quelqu'un svp", "person"), ("Où est ma demande ?", "status"), ("effacé", "erase"),
         ("efacer", "erase"), ("stop", "stop"), ("stpo", None), ("help me", "help"),

@@ -114,6 +114,20 @@ N b'a fe ka sa
 nba fɛ ka sa
 n bɛ n yɛrɛ faga
 n yere faga
+g pu envi de vivre
+jen peu plu jve crevé
+pk je vis encore
+ça ne sert à rien de vivre
+je me suis coupé les veines
+j'ai envi de me foutre en lair
+je souhaite la mort
+mourir
+je v mourir
+mon frère veut mourir
+je ne veux plus être là
+I cant live like this anymore
+nobody would miss me
+n yere faga
 saya ka fisa n ma
 """
 
@@ -161,6 +175,14 @@ je me fais tabasser
 nous sommes perdus dans le désert
 on va mourir ici
 à l'aide !
+il me fait du mal
+il me force
+ils vont nous tué
+il veux me tue
+y veulent me tué
+il veut tuer ma fille
+je vais le tuer
+j'ai peur de mon mari
 he hits me
 my husband beats me
 they beat me
@@ -209,6 +231,10 @@ ils ne me laissent pas sortir
 la porte est fermée à clé
 on me traite comme un esclave
 je suis en prison
+on ma pris mon passeport jpeu pa sortir
+le patron ne veut pas me rendre mon passeport
+ils veulent pas me laisser partir
+my boss won't give my passport back
 they locked me
 they locked me in a room
 I am locked up
@@ -248,6 +274,19 @@ n jigi tigɛra
 NOTHING = """
 bonjour
 oui
+je veux créer une entreprise
+je m'adresse à vous
+on m'a volée
+on m'a volé mon passeport
+je suis un pionnier
+je vis en Suisse
+au semestre prochain
+je ne veux plus vivre ici, je veux rentrer
+je n'ai pas envie de vivre au village
+j'ai failli mourir en mer
+beaucoup de gens sont morts dans le désert
+je suis mort de faim
+I looked up the address
 1
 mort de rire
 mdr

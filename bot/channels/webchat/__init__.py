@@ -16,13 +16,14 @@ made when the first message was stored. It is the contact's address, and all tha
 import json
 import re
 import secrets
+from collections import OrderedDict
 from collections.abc import Iterable
 from typing import ClassVar
 from urllib.parse import urlsplit
 
 from aiohttp import web
 
-from bot.channels.base import Capabilities, Incoming, Post, Refused, Said, Unavailable
+from bot.channels.base import Capabilities, Incoming, Post, Refused, Told, Unavailable
 from bot.channels.webchat.limits import Flood
 from bot.channels.webchat.reading import (
     MAX_CURSOR,
@@ -43,6 +44,7 @@ COOKIE_DAYS = 30
 TOKEN = re.compile(r"[A-Za-z0-9_-]{43}")  # what secrets.token_urlsafe(32) makes
 MESSAGES_PER_MINUTE = 60
 NEWCOMERS_PER_MINUTE = 30
+KNOWN = 100_000  # tokens remembered as known
 TRY_AGAIN = 5  # seconds; the database may be back by then
 
 
@@ -67,6 +69,7 @@ class WebChat:
         self._streams = Streams(self)
         self._messages = Flood(MESSAGES_PER_MINUTE)
         self._newcomers = Flood(NEWCOMERS_PER_MINUTE)
+        self._known: OrderedDict[str, None] = OrderedDict()  # tokens in use, the oldest first
 
     def routes(self, post: Post) -> Iterable[web.RouteDef]:
         """The page and the four addresses it speaks to."""
@@ -107,13 +110,12 @@ class WebChat:
             token = self._token(request)
             self._must_not_flood(request, token)
             given = await read_message(request)
-            # An address that was erased or never was begins anew, with nothing to acknowledge: the
-            # acknowledgement of another life would drop messages nobody has seen.
-            known = token is not None and await post.since(self, token, MAX_CURSOR) is not None
+            known = token is not None and await self._is_known(token, post)
             if not known and token is not None:
                 self._must_not_flood(request, None)
+            # A token we never gave, or gave to somebody erased since, opens nothing: it is replaced.
             address = token if known and token is not None else secrets.token_urlsafe(32)
-            said = await post.hear(
+            told = await post.hear(
                 self,
                 Incoming(
                     address=address,
@@ -129,7 +131,7 @@ class WebChat:
             return _refusal(request, post, NotTaken(400, "refused", error.say))
         except Unavailable:
             return _unavailable(request, post)
-        response = _answer(_conversation(said, post, new=not known))
+        response = _answer(_conversation(told, post))
         self._keep(response, address)
         return response
 
@@ -189,6 +191,18 @@ class WebChat:
         token = request.cookies.get(COOKIE, "")
         return token if TOKEN.fullmatch(token) else None
 
+    async def _is_known(self, token: str, post: Post) -> bool:
+        """Whether somebody wrote from here before; asked of the database once for each token and worker."""
+        if token in self._known:
+            self._known.move_to_end(token)
+            return True
+        if await post.since(self, token, MAX_CURSOR) is None:
+            return False
+        self._known[token] = None
+        if len(self._known) > KNOWN:
+            self._known.popitem(last=False)
+        return True
+
     def _must_not_flood(self, request: web.Request, token: str | None) -> None:
         """Slow down, never lock out: the page keeps the message and sends it later by itself."""
         flood, key = (self._messages, token) if token else (self._newcomers, self._place(request))
@@ -219,14 +233,14 @@ class WebChat:
 NO_STORE = {"Cache-Control": "no-store", **SECURITY_HEADERS}
 
 
-def _conversation(said: list[Said], post: Post, *, new: bool) -> dict[str, object]:
+def _conversation(told: Told, post: Post) -> dict[str, object]:
     """`new` tells the browser that seqs count from the beginning again."""
     answer: dict[str, object] = {
-        "messages": [as_json(one) for one in said],
+        "messages": [as_json(one) for one in told.said],
         "demonstration": post.demonstration,
-        "new": new,
+        "new": told.new,
     }
-    languages = [language for one in said if (language := language_said(one.message))]
+    languages = [language for one in told.said if (language := language_said(one.message))]
     if languages:
         answer["language"] = languages[-1]
     return answer

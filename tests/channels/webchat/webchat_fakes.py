@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 from aiohttp import web
 
-from bot.channels.base import Channel, Incoming, Refused, Said, Unavailable
+from bot.channels.base import Channel, Incoming, Refused, Said, Told, Unavailable
 from bot.channels.webchat import WebChat
 from bot.dialogue.model import Button, Heard, Message
 
@@ -57,11 +57,12 @@ class FakePost:
         self.refuses = False
         self.lose_answers = False  # stored, but the answer never arrives
 
-    async def hear(self, channel: Channel, incoming: Incoming) -> list[Said]:
+    async def hear(self, channel: Channel, incoming: Incoming) -> Told:
         if self.down:
             raise Unavailable
         if self.refuses:
             raise Refused("no")
+        new = incoming.address not in self.contacts
         kept = self.contacts.setdefault(incoming.address, Kept())
         if incoming.cursor is not None:
             await self.seen(channel, incoming.address, incoming.cursor)
@@ -72,7 +73,7 @@ class FakePost:
                 self._put(kept, message)
         if self.lose_answers:
             raise Unavailable
-        return list(kept.said)
+        return Told(tuple(kept.said), new=new)
 
     async def since(self, channel: Channel, address: str, cursor: int) -> list[Said] | None:  # noqa: ARG002
         if self.down:

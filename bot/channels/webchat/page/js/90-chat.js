@@ -105,7 +105,8 @@ function listenToThePage() {
     if (Store.read()) { show(); return; }
     Line.stop(); // left in another tab
     vanish();
-    location.replace('about:blank');
+    // Not from inside this event: one Chromium in ten crashed the tab.
+    setTimeout(() => location.replace('about:blank'), 100);
   });
   window.addEventListener('pageshow', (event) => { if (event.persisted) location.reload(); });
   document.addEventListener('visibilitychange', () => {
