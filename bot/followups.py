@@ -14,20 +14,22 @@ from sqlalchemy import Connection, delete, select, update
 from bot import contacts
 from bot.contacts import CONTACTS
 from bot.dialogue import engine
+from bot.dialogue.flow import Library
 from bot.inbox import utc_now
 from bot.library.shelf import NoLibrary, Shelf
 from bot.wording import word
-from storage import KeyRing, Store, tables
+from storage import KeyRing, Store, audit, tables
 from storage import Unavailable as StorageUnavailable
 
 log = logging.getLogger(__name__)
 
-HEARD, OUTBOX, FILES = tables.heard, tables.outbox, tables.attachments
+HEARD, OUTBOX, FILES, CASES = tables.heard, tables.outbox, tables.attachments, tables.cases
 
 EVERY = 1.0  # seconds between looks for words that are due
 TIDY_EVERY = 600.0  # seconds between looks for what may be forgotten
 AT_ONCE = 100
 FILE_DRAFT = timedelta(hours=24)
+IDLE = timedelta(days=365)  # nothing heard for so long: the contact is forgotten
 
 
 class Followups:
@@ -100,3 +102,14 @@ class Followups:
                 )
         conn.execute(delete(FILES).where(FILES.c.contact_id.is_not(None), FILES.c.created_at <= now - FILE_DRAFT))
         conn.execute(delete(HEARD).where(HEARD.c.expires_at <= now))
+        conn.execute(delete(CONTACTS).where(CONTACTS.c.heard_at <= now - IDLE))
+        self._expire(conn, library, now)
+
+    @staticmethod
+    def _expire(conn: Connection, library: Library, now: datetime) -> None:
+        """Cases go when their category's days are over: that is what people agreed to."""
+        for category in library.categories.values():
+            old = CASES.c.opened_at <= now - timedelta(days=category.keep_days)
+            gone = conn.execute(delete(CASES).where(CASES.c.category == category.key, old).returning(CASES.c.id)).all()
+            for row in gone:
+                audit.append(conn, at=now, staff="segin", deed="expire", case_id=row.id)

@@ -14,7 +14,7 @@ from bot.cases.may import OPERATOR, Seen, Staff, may
 from bot.contacts import CONTACTS
 from bot.dialogue import engine
 from bot.dialogue.flow import Library
-from bot.dialogue.model import Option, Say, Text, World
+from bot.dialogue.model import Say, World
 from bot.wording import word
 from storage import DataKey, KeyRing, audit, tables
 
@@ -131,7 +131,7 @@ class Desk:
             return False
         case_id = row.id.hex
         if row.restricted:
-            say = Say(Text(key="words:message_waiting"), (Option(engine.read_tap(case_id), Text(key="words:read")),))
+            say = Say(*engine.neutral_notice(case_id))
         else:
             say = Say(*engine.staff_answer(words, case_id), accepts=("voice", "photo", "document"))
             self._hold(contact, case_id, library)

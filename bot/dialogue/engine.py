@@ -78,6 +78,11 @@ def staff_answer(words: str, case_id: str) -> tuple[Text, tuple[Option, ...]]:
     return text, (Option(reply_tap(case_id), Text(key="words:reply")),)
 
 
+def neutral_notice(case_id: str) -> tuple[Text, tuple[Option, ...]]:
+    """That something waits, without a word of what: whoever shares the phone must not learn of a restricted case."""
+    return Text(key="words:message_waiting"), (Option(read_tap(case_id), Text(key="words:read")),)
+
+
 def hold_name(case_id: str) -> str:
     """Under this name the end of a hold is announced and called off."""
     return f"hold:{case_id}"
@@ -98,7 +103,14 @@ def without_drafts(library: Library, conversation: Conversation) -> Conversation
         if any(getattr(asks.get(name), "sensitive", False) for name in frame.answers):
             break
         kept.append(frame)
+    while kept and len(kept) < len(conversation.frames) and not _waits(library, kept[-1]):
+        kept.pop()  # it only called what is dropped
     return replace(conversation, frames=tuple(kept))
+
+
+def _waits(library: Library, frame: Frame) -> bool:
+    flow = library.flows.get(frame.flow)
+    return flow is not None and frame.step in flow.steps and flow.steps[frame.step].WAITS
 
 
 def has_drafts(library: Library, conversation: Conversation) -> bool:
@@ -119,20 +131,18 @@ class _Turn:
     def take(self, heard: Heard) -> None:
         heard = replace(heard, text=matching.clean(heard.text))
         began = bool(self.scene.conversation.frames)
-        opening: list[Say] = []
-        if began:
-            self._carry_over()
-        else:
+        if not began:
             self._go_in("main", "menu" if self.scene.conversation.language else self.library.flows["main"].start)
-            opening, self.scene.says = self.scene.says, []
+        asked = began and not self._carried_over()  # whether what waits now was asked before
+        opening, self.scene.says = self.scene.says, []
         distress = safety.detect(heard.text, self.library.safety) if heard.kind == "text" else None
-        if distress and self.scene.frame.flow != "distress":
+        if distress:
             self._distress(heard, distress)
         elif heard.kind == "tap":
-            self._tapped(heard)
-        elif self._everywhere(heard, began=began) or self._held(heard):
+            self._tapped(heard, opening if began and not asked else [])
+        elif self._everywhere(heard, began=asked) or self._held(heard):
             pass
-        elif not began:
+        elif not asked:  # nothing said now can be its answer
             self.scene.says = opening
         elif self._was_away():
             self._back_again()
@@ -141,8 +151,8 @@ class _Turn:
         else:
             self._answered(heard)
 
-    def _carry_over(self) -> None:
-        """A step that editors took away: on to the nearest place that exists."""
+    def _carried_over(self) -> bool:
+        """Whether editors took away the step that waited: then on to the nearest place that exists, asked anew."""
         frames = self.scene.conversation.frames
         kept = []
         for frame in frames:
@@ -153,21 +163,25 @@ class _Turn:
                 kept.append(Frame(frame.flow, flow.start, frame.answers))
                 break
             kept.append(frame)
-        if tuple(kept) == frames:
-            return
-        self.scene.conversation = replace(
-            self.scene.conversation, frames=tuple(kept) or (Frame("main", "menu"),), hold=None
-        )
+        if tuple(kept) == frames and self.scene.step.WAITS:
+            return False
+        self._release()
+        self.scene.conversation = replace(self.scene.conversation, frames=tuple(kept) or (Frame("main", "menu"),))
         self.scene.say(Text(key="words:carried_over"))
-        if not self.scene.step.WAITS:
-            self._enter()
+        self._enter()
+        return True
 
     def _distress(self, heard: Heard, kind: str) -> None:
         """Distress is caught first; a story it was part of is kept, nobody is asked for it twice."""
         before = self.scene.conversation
+        if before.top.flow == "distress" and before.top.answers.get("heard") != "weary":
+            self._distress_again(heard, kind)
+            return
         if not before.hold and getattr(self.scene.step, "sensitive", False):
             said, effects = len(self.scene.says), len(self.scene.effects)
-            self._move(self.scene.step.hear(self.scene, heard))
+            move = self.scene.step.hear(self.scene, heard)
+            if not isinstance(move, Miss):
+                self._move(move)
             if len(self.scene.effects) > effects:  # it would have filed something: not without asking
                 self.scene.conversation = before
             del self.scene.says[said:], self.scene.effects[effects:]
@@ -175,19 +189,32 @@ class _Turn:
             self.scene.effects.append(Alert(kind))
         self._call("distress", {"heard": kind})
 
-    def _tapped(self, heard: Heard) -> None:
+    def _distress_again(self, heard: Heard, kind: str) -> None:
+        """More of it, while it is being talked about: told when it is news; never "I did not understand"."""
+        if kind not in ("weary", self.scene.frame.answers.get("heard")):
+            self.scene.effects.append(Alert(kind))
+            self.scene.save("heard", kind)
+        if self._held(heard):
+            return
+        move = self.scene.step.hear(self.scene, heard)
+        self._move(self._come_in() if isinstance(move, Miss) else move)
+
+    def _tapped(self, heard: Heard, carried_over: list[Say]) -> None:
         place, _, key = heard.tap.rpartition(":")
-        if place.startswith(REPLY):
-            self.scene.conversation = hold(
-                self.library, self.scene.conversation, place.removeprefix(REPLY), self.scene.world
-            )
+        case_id = place.removeprefix(REPLY).removeprefix(READ)
+        answers: tuple[str, ...] = ()
+        if case_id != place:  # only where staff answered is there anything to read, or to reply to
+            answers = self.scene.known("answers", case_id)  # type: ignore[assignment]
+        if answers and place.startswith(REPLY):
+            self._release()
+            self.scene.conversation = hold(self.library, self.scene.conversation, case_id, self.scene.world)
             self.scene.say(Text(key="words:reply_prompt"), accepts=("voice", "photo", "document"))
             return
-        if place.startswith(READ):
-            case_id = place.removeprefix(READ)
-            answers: tuple[str, ...] = self.scene.known("answers", case_id)  # type: ignore[assignment]
-            for answer in answers[-1:]:
-                self.scene.say(*staff_answer(answer, case_id))
+        if answers:
+            self.scene.say(*staff_answer(answers[-1], case_id))
+            return
+        if carried_over:
+            self.scene.says = carried_over
             return
         here = self.scene.step
         if place != f"{here.flow}/{here.name}" or heard.tap not in {o.tap for o in here.options(self.scene)}:
@@ -300,8 +327,7 @@ class _Turn:
                     move = self._come_in()
                 case Return():
                     self._pop()
-                    below = self.scene.step
-                    move = self._come_in() if below.WAITS else Exit()
+                    move = Exit() if self.scene.step.KIND == "call" else self._come_in()
                 case Restart():
                     self._pop()
                     frame = self.scene.frame
@@ -320,7 +346,9 @@ class _Turn:
             flow, name = target.split(".")
             self.scene.conversation = replace(self.scene.conversation, frames=(Frame(flow, name),))
         else:
-            trail = (*frame.trail, step.name) if step.WAITS else frame.trail
+            trail = frame.trail
+            if step.WAITS:  # a step that comes again (the menu) stands there once
+                trail = (*trail[: trail.index(step.name) if step.name in trail else None], step.name)
             self.scene.conversation = self.scene.conversation.with_top(
                 step=self.scene.flow.move(step.name, key), trail=trail
             )
@@ -347,12 +375,15 @@ class _Turn:
 
     def _push(self, name: str, answers: dict[str, object] | None = None) -> None:
         """A flow on top; one that is already under way starts anew in its place."""
-        frames = self.scene.conversation.frames
+        frames, held = self.scene.conversation.frames, self.scene.conversation.hold
         for depth, frame in enumerate(frames):
             if frame.flow == name and depth > 0:
                 frames = frames[:depth]
+                if held and depth < held.depth:  # the place they wrote to staff from is gone
+                    self._release()
                 break
-        frames = frames[-(MAX_FRAMES - 1) :]
+        if len(frames) >= MAX_FRAMES:
+            frames = frames[-(MAX_FRAMES - 1) :]
         flow = self.library.flows[name]
         self.scene.conversation = replace(
             self.scene.conversation, frames=(*frames, Frame(name, flow.start, answers or {})), misses=0
@@ -368,6 +399,8 @@ class _Turn:
 
     def _back(self) -> None:
         """To the question before; what was answered since is undone. Never past an effect."""
+        if self._at_hold():
+            self._release()
         frame = self.scene.frame
         while not frame.trail and len(self.scene.conversation.frames) > 1:
             self._pop()
@@ -375,7 +408,7 @@ class _Turn:
             if self.scene.step.WAITS:  # the flow that was interrupted asks again
                 self._enter()
                 return
-        if not frame.trail and frame.flow != "main":
+        if not frame.trail and (frame.flow != "main" or not self.scene.step.WAITS):
             self._leave("main.menu")
             return
         if not frame.trail:
@@ -385,6 +418,9 @@ class _Turn:
         name = frame.trail[-1]
         answers = {k: v for k, v in frame.answers.items() if k != self.scene.flow.steps[name].save_as}
         self._replace_top(Frame(frame.flow, name, answers, frame.trail[:-1]))
+        undone = self.scene.flow.remembered_after(name)
+        facts = {fact: value for fact, value in self.scene.conversation.facts.items() if fact not in undone}
+        self.scene.conversation = replace(self.scene.conversation, facts=facts)
         self._enter()
 
     # ------------------------------------------------------------ asking again

@@ -15,6 +15,7 @@ from transitions import Machine, MachineError
 from bot.dialogue.matching import Candidate, Vocabulary
 from bot.dialogue.safety import Safety
 from bot.dialogue.steps import Step
+from bot.dialogue.steps.decide import Remember
 
 SOURCE_LANGUAGE = "fr"
 
@@ -59,6 +60,21 @@ class Flow:
     def saved_by(self) -> Mapping[str, Step]:
         """Answer name → the step that asks for it."""
         return {step.save_as: step for step in self.steps.values() if step.save_as}
+
+    def remembered_after(self, name: str) -> frozenset[str]:
+        """The facts that answering this step may leave behind, before the next question: Back undoes them."""
+        facts: set[str] = set()
+        ways, seen = [name], {name}
+        while ways:
+            for target in self.steps[ways.pop()].exits().values():
+                step = self.steps.get(target)
+                if step is None or step.WAITS or target in seen:
+                    continue
+                seen.add(target)
+                ways.append(target)
+                if isinstance(step, Remember):
+                    facts.update(step.remember)
+        return frozenset(facts)
 
     @cached_property
     def _machine(self) -> Machine:

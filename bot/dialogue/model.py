@@ -127,6 +127,7 @@ class Conversation:
     hold: Hold | None = None
     misses: int = 0  # times in a row that nothing was understood
     heard_at: datetime | None = None
+    wrong_receipts: tuple[datetime, ...] = ()  # when a receipt was tried that opens nothing; guesses are limited
 
     @property
     def top(self) -> Frame:

@@ -15,7 +15,7 @@ from babel.messages.pofile import write_po
 from bot.dialogue.flow import SOURCE_LANGUAGE
 from bot.library.flows import Source, read_flow
 from bot.library.load import build
-from bot.library.translations import parse
+from bot.library.translations import parse, previous_words
 
 
 class BrokenFilesError(ValueError):
@@ -45,6 +45,9 @@ def update(content: bytes, template: Catalog, language: str = "") -> bytes:
     catalogue.msgid_bugs_address = _said(catalogue.msgid_bugs_address)
     catalogue.last_translator = _said(catalogue.last_translator)
     old = {one.context: one for one in [*catalogue.obsolete.values(), *catalogue] if one.context}
+    for key, words in previous_words(content).items():
+        if key in old:
+            old[key].previous_id = [words]
     for message in list(catalogue):
         if message.id:
             catalogue.delete(message.id, message.context)

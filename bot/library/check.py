@@ -110,7 +110,7 @@ def _labels_in(
             path, line = catalogue_path(language), translation.line
         named = french_name(language)
         same = first.setdefault(fold(label), choice)
-        if same is not choice and not (same.when and choice.when):
+        if same.key != choice.key and not (same.when and choice.when):
             yield found("same_label", path, line, key, label=label, language=named)
         taken = words.get(fold(label))
         if taken and not _leads(file, step, choice, taken):

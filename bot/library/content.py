@@ -119,6 +119,15 @@ class _Reading:
             self.issues.append(found("missing_file", path, 1, path))
         return self.documents.get(path)
 
+    def mapping(self, document: Document) -> dict[str, object]:
+        if not isinstance(document.value, dict):
+            how = "écrivez « clé: valeur » sur chaque ligne"
+            wanted = "un groupe « clé: valeur »"
+            self.issues.append(
+                document.issue("wrong_type", key=document.path, wanted=wanted, got="autre chose", how=how)
+            )
+        return document.mapping()
+
     def build(self, cls: type[T], document: Document, where: Where, value: object) -> T | None:
         made, issues = shape.build(cls, document, where, value)
         self.issues += issues
@@ -218,7 +227,7 @@ class _Reading:
     def categories(self) -> dict[str, Category]:
         document = self.document(CATEGORIES)
         read: dict[str, Category] = {}
-        for key, value in document.mapping().items() if document else ():
+        for key, value in self.mapping(document).items() if document else ():
             category = self.build(_Category, document, (key,), value) if document else None
             if document is None or category is None:
                 continue
@@ -262,7 +271,7 @@ class _Reading:
         document = self.document(WORDS)
         if document is None:
             return
-        for key, words in document.mapping().items():
+        for key, words in self.mapping(document).items():
             if key not in ("status", "status_next"):
                 self.text(document, f"words:{key}", words, key)
                 continue
@@ -281,7 +290,7 @@ class _Reading:
             code = PurePosixPath(path).stem
             if not own_name(code):
                 self.issues.append(found("unknown_language", path, 1, code))
-            problem = wrong(document.mapping())
+            problem = wrong(self.mapping(document))
             if problem:
                 self.issues.append(self._word_issue(document, problem))
             else:

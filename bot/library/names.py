@@ -76,6 +76,8 @@ WORDS: dict[str, tuple[str, ...]] = {
     "a_location": (),
     "a_nothing": (),
     "staff_answer": ("text",),
+    "message_waiting": (),
+    "read": (),
     "reply_prompt": (),
     "added_to_case": (),
     "hold_ended": ("hours",),

@@ -6,11 +6,12 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from babel.messages.catalog import Catalog
-from babel.messages.pofile import PoFileError, read_po
+from babel.messages.pofile import PoFileError, denormalize, read_po
 
 from bot.library.issues import Issue, found
 
 _context = re.compile(rb'^msgctxt "([^"]*)"', re.MULTILINE)
+_previous = re.compile(r'^#\| (?:msgid )?(".*")\s*$')
 _plain = re.compile(r"\A(?:\s*|#.*|(?:msgctxt|msgid|msgstr|msgid_plural|msgstr\[\d+\])?\s*\".*\"\s*)\Z")
 
 
@@ -55,6 +56,22 @@ def read_translations(path: str, content: bytes) -> tuple[dict[str, Translation]
                 message.string.strip(), lines.get(key, message.lineno or 1), str(message.id), message.fuzzy
             )
     return read, tuple(issues)
+
+
+def previous_words(content: bytes) -> dict[str, str]:
+    """Text key → the French words before the last change (`#| msgid`), which Babel writes but does not read."""
+    read: dict[str, str] = {}
+    lines: list[str] = []
+    for line in content.decode("utf-8-sig").splitlines():
+        told = _previous.match(line)
+        context = _context.match(line.encode())
+        if told:
+            lines.append(told[1])
+        elif context and lines:
+            read[context[1].decode()] = denormalize("\n".join(lines))
+        if not line.startswith("#"):
+            lines = []
+    return read
 
 
 def parse(content: bytes) -> Catalog:

@@ -1,10 +1,11 @@
 """What the engine gets from editors' files."""
 
 import dataclasses
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from bot.dialogue.engine import advance
 from bot.dialogue.model import Conversation, Heard, World
 from bot.library.check import check
 from bot.library.files import checksum, read_folder, stamp
@@ -58,10 +59,6 @@ def test_the_organisation():
 
 
 def test_the_engine_runs_on_it():
-    from datetime import UTC, datetime
-
-    from bot.dialogue.engine import advance
-
     turn = advance(small_library(), Conversation(), Heard("start"), World(datetime(2026, 11, 21, 9, tzinfo=UTC)))
     assert turn.says[-1].text.key == "main/language:say"
     assert [option.tap for option in turn.says[-1].options] == ["main/language:fr", "main/language:en"]

@@ -38,13 +38,13 @@ def test_nothing_changes_when_nothing_changed():
 
 
 def test_a_comma_in_french_keeps_the_translation_marked_fuzzy():
-    files = changed(small_files(), "flows/lost.yaml", "Essayer encore", "Essayer, encore")
+    files = changed(small_files(), "flows/lost.yaml", "Essayer encore", "Essayer encore !")
     once = update(files[EN], template(files))
     after = entry(once, "lost/offer:again")
-    assert (after.id, after.string, after.fuzzy) == ("Essayer, encore", "Essayer encore (en)", True)
+    assert (after.id, after.string, after.fuzzy) == ("Essayer encore !", "Essayer encore (en)", True)
     assert list(after.previous_id) == ["Essayer encore"]
     assert update(once, template(files)) == once
-    again = changed(files, "flows/lost.yaml", "Essayer, encore", "Encore une fois")
+    again = changed(files, "flows/lost.yaml", "Essayer encore !", "Encore une fois")
     twice = entry(update(once, template(again)), "lost/offer:again")
     assert list(twice.previous_id) == ["Essayer encore"]  # what the words were made from
     back = entry(update(once, template(small_files())), "lost/offer:again")

@@ -4,6 +4,7 @@ import inspect
 import re
 from pathlib import Path
 
+from bot.cases import statuses
 from bot.dialogue import engine, safety
 from bot.dialogue.scene import Scene
 from bot.library.names import CASE_NAMES, ENGINE_ANSWERS, ENGINE_FLOWS, STATUSES, WORDS, WORLD_NAMES
@@ -28,7 +29,9 @@ def test_phrases_the_code_says_are_those_an_editor_must_write():
 def test_no_phrase_is_asked_for_that_the_code_never_says():
     whole, begun = _said_by_the_code()
     made = {word for word in WORDS if any(start and word.startswith(start) for start in begun)}
-    assert set(WORDS) - whole - made - {"none", "done", "skip"} == set()  # steps.choose picks one of these
+    picked = {"none", "done", "skip"}  # steps/choose.py says one of these
+    spare = {"back", "demonstration"}  # written by editors for places where Segin speaks outside a dialogue
+    assert set(WORDS) - whole - made - picked == spare
 
 
 def test_names_of_the_world_are_those_a_scene_knows():
@@ -44,6 +47,4 @@ def test_flows_the_engine_calls():
 
 
 def test_statuses_are_those_of_cases():
-    from bot.cases import statuses
-
     assert set(statuses.STATUSES) == set(STATUSES)

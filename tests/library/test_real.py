@@ -54,11 +54,11 @@ steps:
 """
     planted = {**files, "flows/essai.yaml": new.encode()}
     planted = changed(planted, "flows/stop.yaml", "anywhere: true", "anywhere: true\nanywhere: false")
-    planted = changed(planted, EN, "{organisation.name}", "the organisation")
+    planted = changed(planted, EN, "keeps them? {organisation.name}", "keeps them? the organisation")
     told = {(issue.sort, issue.path, issue.line) for issue in check(build(planted))}
     essai = "flows/essai.yaml"
     lost = planted[EN].decode().splitlines()
-    line = next(number for number, text in enumerate(lost, 1) if "the organisation" in text)
+    line = next(number for number, text in enumerate(lost, 1) if "keeps them? the organisation" in text)
     context = max(number for number, text in enumerate(lost[:line], 1) if text.startswith("msgctxt"))
     assert told >= {
         ("missing_step", essai, line_of(planted, essai, "go: nowhere")),

@@ -10,16 +10,12 @@ import random
 from collections import defaultdict
 from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import aclosing, suppress
-from typing import TYPE_CHECKING
 
 from aiohttp import web
 
-from bot.channels.base import Post, Said, Unavailable
+from bot.channels.base import Channel, Post, Said, Unavailable
 from bot.channels.webchat.shell import SECURITY_HEADERS
 from bot.dialogue.model import Message
-
-if TYPE_CHECKING:
-    from bot.channels.webchat import WebChat
 
 PING = 25  # seconds; mobile networks drop what stays silent for half a minute
 MAX_AGE = 600  # seconds; then the browser comes back, perhaps to another worker
@@ -50,7 +46,7 @@ def as_json(said: Said) -> dict[str, object]:
 class Streams:
     """All open streams of this worker."""
 
-    def __init__(self, channel: "WebChat") -> None:
+    def __init__(self, channel: Channel) -> None:
         self._channel = channel
         self._open: defaultdict[str, list[asyncio.Event]] = defaultdict(list)
         self._closed = False

@@ -1,7 +1,8 @@
 """Steps that file a case, tell how it stands, and add to it."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from datetime import timedelta
 from typing import TYPE_CHECKING, ClassVar, Literal
 
 from bot.dialogue.model import AddToCase, CaseView, OpenCase
@@ -11,9 +12,30 @@ if TYPE_CHECKING:
     from bot.dialogue.scene import Scene
 
 
+MOST_GUESSES, GUESSES_IN = 5, timedelta(hours=1)  # wrong receipts
+
+
 def from_answer(scene: "Scene", value: object) -> str:
     """A fixed word, or the answer named by `{from: name}`."""
     return str(scene.look(str(value["from"])) or "") if isinstance(value, Mapping) else str(value)
+
+
+def _mine(scene: "Scene") -> tuple[CaseView, ...]:
+    found: tuple[CaseView, ...] = scene.known("cases")  # type: ignore[assignment]
+    return found
+
+
+def _of_receipt(scene: "Scene", answer: str) -> tuple[CaseView, ...]:
+    """The case a receipt opens. After some wrong ones in an hour nothing opens: nobody finds one by trying."""
+    hour_ago = scene.world.now - GUESSES_IN
+    wrong = tuple(at for at in scene.conversation.wrong_receipts if at > hour_ago)
+    if len(wrong) >= MOST_GUESSES:
+        return ()
+    found: tuple[CaseView, ...] = scene.known("case", str(scene.look(answer) or ""))  # type: ignore[assignment]
+    if not found:
+        wrong = (*wrong, scene.world.now)
+    scene.conversation = replace(scene.conversation, wrong_receipts=wrong)
+    return found
 
 
 @kind("open")
@@ -72,11 +94,7 @@ class Status(Step):
         return {"go": self.go, "none": self.none}
 
     def enter(self, scene: "Scene") -> Move:
-        if isinstance(self.status, dict):
-            found = scene.known("case", str(scene.look(self.status["receipt"]) or ""))
-        else:
-            found = scene.known("cases")
-        cases: tuple[CaseView, ...] = found  # type: ignore[assignment]
+        cases = _of_receipt(scene, self.status["receipt"]) if isinstance(self.status, dict) else _mine(scene)
         for case in cases:
             scene.speak(self, **scene.case_values(case))
         return Exit("go" if cases else "none")
@@ -101,7 +119,7 @@ class Add(Step):
                 receipt = str(scene.look(self.to["receipt"]) or "")
                 scene.ask_host(AddToCase(content, receipt=receipt))
             else:
-                cases: tuple[CaseView, ...] = scene.known("cases")  # type: ignore[assignment]
+                cases = _mine(scene)
                 if cases:
                     scene.ask_host(AddToCase(content, case=cases[-1].id))
             scene.speak(self)

@@ -100,7 +100,6 @@ class Query(Step):
     NEEDS: ClassVar[tuple[str, ...]] = ("go", "save_as")
     query: Literal["documents"]
     none: str = ""
-    about: str = ""
 
     def label_of(self, value: str) -> str:
         return f"{self.query}:{value}"

@@ -44,4 +44,4 @@ const WORDS = {
 
 // A language the page has no words for is read with French buttons.
 const spoken = () => (WORDS[Store.state.language] ? Store.state.language : 'fr');
-const word = (key) => WORDS[spoken()][key];
+const word = (key) => tied(WORDS[spoken()][key]);
