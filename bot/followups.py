@@ -9,7 +9,7 @@ import logging
 from collections.abc import Callable
 from datetime import datetime, timedelta
 
-from sqlalchemy import Connection, delete, select, update
+from sqlalchemy import ColumnElement, Connection, delete, select, update
 
 from bot import contacts
 from bot.contacts import CONTACTS
@@ -28,6 +28,7 @@ HEARD, OUTBOX, FILES, CASES = tables.heard, tables.outbox, tables.attachments, t
 EVERY = 1.0  # seconds between looks for words that are due
 TIDY_EVERY = 600.0  # seconds between looks for what may be forgotten
 AT_ONCE = 100
+FORGET_AT_ONCE = 500
 FILE_DRAFT = timedelta(hours=24)
 IDLE = timedelta(days=365)  # nothing heard for so long: the contact is forgotten
 
@@ -70,27 +71,28 @@ class Followups:
         """Word what is due now and put it into its lane."""
         now, library = self.clock(), self.shelf.current(conn)
         due = conn.execute(
-            select(OUTBOX.c.id, OUTBOX.c.contact_id, OUTBOX.c.body)
+            select(OUTBOX.c.id, OUTBOX.c.contact_id, OUTBOX.c.body, CONTACTS.c.address_index)
+            .join(CONTACTS, CONTACTS.c.id == OUTBOX.c.contact_id)
             .where(OUTBOX.c.is_say.is_(True), OUTBOX.c.due_at <= now)
             .order_by(OUTBOX.c.due_at)
             .limit(AT_ONCE)
-            .with_for_update(skip_locked=True)
         ).all()
-        for row in due:
+        for row in sorted(due, key=lambda row: row.address_index):  # contacts first, in the order rounds lock them
             contact = contacts.locked_by_id(conn, self.keyring, row.contact_id)
-            if contact is None:
-                continue
+            if contact is None or not conn.execute(delete(OUTBOX).where(OUTBOX.c.id == row.id)).rowcount:
+                continue  # erased, called off or said meanwhile
             say = contact.read_say(row.id, row.body)
             contact.say(word(say, library, contact.conversation.language), now)
-            conn.execute(delete(OUTBOX).where(OUTBOX.c.id == row.id))
             conn.execute(OUTBOX.insert(), contact.outgoing)
             conn.execute(update(CONTACTS).where(CONTACTS.c.id == contact.id).values(last_seq=contact.last_seq))
 
     def tidy(self, conn: Connection) -> None:
         """Forget: strangers after a day, unfinished drafts after a day, message ids nobody will repeat."""
         now, library = self.clock(), self.shelf.current(conn)
-        conn.execute(delete(CONTACTS).where(CONTACTS.c.consented_at.is_(None), CONTACTS.c.draft_until <= now))
-        late = conn.execute(select(CONTACTS.c.id).where(CONTACTS.c.draft_until <= now).limit(AT_ONCE)).all()
+        self._forget_where(conn, CONTACTS.c.consented_at.is_(None) & (CONTACTS.c.draft_until <= now))
+        self._forget_where(conn, CONTACTS.c.heard_at <= now - IDLE)
+        drafts = select(CONTACTS.c.id).where(CONTACTS.c.draft_until <= now, CONTACTS.c.consented_at.is_not(None))
+        late = conn.execute(drafts.order_by(CONTACTS.c.address_index).limit(AT_ONCE)).all()
         for row in late:
             contact = contacts.locked_by_id(conn, self.keyring, row.id)
             if contact is not None:
@@ -102,8 +104,17 @@ class Followups:
                 )
         conn.execute(delete(FILES).where(FILES.c.contact_id.is_not(None), FILES.c.created_at <= now - FILE_DRAFT))
         conn.execute(delete(HEARD).where(HEARD.c.expires_at <= now))
-        conn.execute(delete(CONTACTS).where(CONTACTS.c.heard_at <= now - IDLE))
         self._expire(conn, library, now)
+
+    @staticmethod
+    def _forget_where(conn: Connection, condition: ColumnElement[bool]) -> None:
+        """Contacts nobody is talking with at this moment, and the ids of their messages that never expire."""
+        found = select(CONTACTS.c.id, CONTACTS.c.address_index).where(condition).order_by(CONTACTS.c.address_index)
+        rows = conn.execute(found.limit(FORGET_AT_ONCE).with_for_update(skip_locked=True)).all()
+        if rows:
+            conn.execute(delete(CONTACTS).where(CONTACTS.c.id.in_([row.id for row in rows])))
+            theirs = HEARD.c.address_index.in_([row.address_index for row in rows])
+            conn.execute(delete(HEARD).where(theirs, HEARD.c.expires_at.is_(None)))
 
     @staticmethod
     def _expire(conn: Connection, library: Library, now: datetime) -> None:

@@ -23,6 +23,7 @@ from bot.channels.base import Channel, Incoming, Said, Told
 from bot.contacts import CONTACTS, Contact
 from bot.dialogue import engine
 from bot.dialogue.flow import Library
+from bot.dialogue.letters import clean
 from bot.dialogue.model import (
     AddToCase,
     Alert,
@@ -37,6 +38,7 @@ from bot.dialogue.model import (
     Text,
     Turn,
     World,
+    literal,
 )
 from bot.wording import word
 from storage import KeyRing, insert_into, tables
@@ -72,6 +74,7 @@ class Result:
     pushes: bool = False  # something waits in the lane
     effects: tuple[Effect, ...] = ()
     passed: tuple[str, ...] = ()  # steps entered
+    failed: bool = False  # the turn raised and was set aside
 
 
 def place_of(error: BaseException) -> str:
@@ -119,9 +122,9 @@ class Round:
         self.outgoing: list[dict[str, Any]] = []
 
     def run(self) -> list[Result]:
-        seen = self._seen()
         addresses = [(entry.channel.name, entry.address_index) for entry in self.entries]
         found = contacts.locked(self.conn, self.keyring, addresses)
+        seen = self._seen()  # behind the lock: what another worker did with the same message shows
         newcomers = self._create_missing(found, seen)
         self._acknowledge(found, newcomers)
         waiting = self._waiting(found)
@@ -217,7 +220,7 @@ class Round:
         if seen:
             return Result(entry, contact.id, Told(before, new=False))
         heard, fresh = self._with_file(entry.incoming)
-        fallback = replace_contact(contact)
+        fallback, failed = replace_contact(contact), False
         try:
             turn, known = self._advance(contact, heard, writable=not entry.failed)
             said, keeps_before = self._carry_out(contact, turn, known, fresh)
@@ -226,13 +229,14 @@ class Round:
             raise
         except Exception as error:  # noqa: BLE001 - whatever editors or we got wrong, one person's turn alone fails
             log.error("a turn failed and was set aside: %s", place_of(error))  # noqa: TRY400 - no content in logs
-            contact = fallback
+            contact, failed = fallback, True
             said, keeps_before, turn = [self._apologise(contact)], True, Turn(contact.conversation)
             self._hear(entry, failure=place_of(error), raw=(contact, heard))
         self.advanced.append(contact)
         self.outgoing.extend(contact.outgoing)
         told = Told((*(before if keeps_before else ()), *said), new=new) if entry.channel.pulls else Told((), new=new)
-        return Result(entry, contact.id, told, bool(said) and not entry.channel.pulls, turn.effects, turn.passed)
+        pushes = bool(said) and not entry.channel.pulls
+        return Result(entry, contact.id, told, pushes, turn.effects, turn.passed, failed)
 
     def _with_file(self, incoming: Incoming) -> tuple[Heard, filing.Attachment | None]:
         heard = incoming.heard
@@ -262,18 +266,20 @@ class Round:
         """Effects first, then words. Returns what is said, and whether what waited before still counts."""
         before, contact.conversation = contact.conversation, turn.conversation
         if not turn.effects:
+            said = self._speak(contact, turn.says, turn.conversation.language)
             self._keep_file(contact, fresh)
-            return self._speak(contact, turn.says, turn.conversation.language), True
+            return said, True
         outcome = _Effects(self, contact, world, fresh)
-        with self.conn.begin_nested():  # a fault here undoes this turn alone
+        with self.conn.begin_nested():  # a fault here, in the words too, undoes this turn alone
             for effect in turn.effects:
                 outcome.apply(effect)
             if outcome.forgotten:
                 self._forget(contact)
-            else:
+            elif not outcome.cases.fresh_taken:
                 self._keep_file(contact, fresh)
-        language = turn.conversation.language or before.language
-        said = self._speak(contact, turn.says, language, outcome.filed.values() if outcome.filed else None)
+            language = turn.conversation.language or before.language
+            says = (Say(Text(key="words:apology")),) if outcome.lost else turn.says
+            said = self._speak(contact, says, language, outcome.filed.values() if outcome.filed else None)
         return said, not outcome.clean_slate
 
     def _speak(
@@ -312,6 +318,7 @@ class Round:
         failed = None
         if raw is not None:
             contact, heard = raw
+            heard = replace(heard, text=clean(heard.text), tap=clean(heard.tap))  # halves of letters can't be encoded
             failed = contact.key.seal(msgspec.json.encode(heard), "failed", entry.message_index)
         self.heard_rows.append(
             {
@@ -353,6 +360,7 @@ class _Effects:
         self.cases = filing.Filing(round_.conn, round_.keyring, contact, round_.now, fresh=fresh)
         self.filed: filing.Filed | None = None
         self.forgotten = False
+        self.lost = False  # the case that was to be added to is gone: nobody is told that it was
         self.clean_slate = False  # what was said before must not be said again
 
     def apply(self, effect: Effect) -> None:
@@ -364,6 +372,7 @@ class _Effects:
                     self._hold(self.filed.id.hex)
             case AddToCase():
                 if not self.cases.add(effect):
+                    self.lost = True
                     self.contact.conversation = replace(self.contact.conversation, hold=None)
             case CallOff(cancel):
                 mine = OUTBOX.c.contact_id == self.contact.id
@@ -379,7 +388,9 @@ class _Effects:
         """Staff and the person write to each other from here on; if nobody does, that is said in time."""
         self.contact.conversation = engine.hold(self.library, self.contact.conversation, case_id, self.world)
         due = self.world.now + self.library.organisation.hold
-        self.contact.say_later(Say(Text(key="words:hold_ended")), due, engine.hold_name(case_id))
+        hours = literal(f"{self.library.organisation.hold / timedelta(hours=1):g}")
+        ended = Say(Text(key="words:hold_ended", values={"hours": hours}))
+        self.contact.say_later(ended, due, engine.hold_name(case_id))
 
 
 class Unwritable(Exception):

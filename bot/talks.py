@@ -146,8 +146,11 @@ class Stage:
         if talk.header("rules"):
             library = replace(library, organisation=replace(EXAMPLE, timezone=library.organisation.timezone))
         player = _Player(self._store, self._keyring, library, language, written=talk.header("language"))
-        with _forced(talk.header("rules")):
-            problem = asyncio.run(player.play(talk))
+        try:
+            with _forced(talk.header("rules")):
+                problem = asyncio.run(player.play(talk))
+        except Differs as error:  # a rule nobody knows
+            player.at, problem = talk.line, str(error)
         where = "" if language == (talk.header("language") or SOURCE_LANGUAGE) else f" ({language})"
         return Played(
             f"{talk.path}:{player.at}: « {talk.title} »{where}: {problem}" if problem else "", frozenset(player.passed)
@@ -184,6 +187,7 @@ class _Player:
     done: list[str] = field(default_factory=list)
     buttons: dict[str, str] = field(default_factory=dict)  # French label → tap, of the message said last
     passed: set[str] = field(default_factory=set)
+    others: tuple[str, ...] = ()  # references of cases that other talks filed
 
     async def play(self, talk: Talk) -> str:
         self.channel = terminal.Terminal(lambda _: None)
@@ -195,6 +199,7 @@ class _Player:
             after_commit=self._committed,
             clock=lambda: self.now,
         )
+        self.others = await self.store.read(_references)
         try:
             if self.written:
                 await self.store.run(self._came_before)
@@ -279,9 +284,10 @@ class _Player:
         conn.execute(insert(tables.contacts), contacts.new_row(contact, self.now))
 
     def _answer(self, conn: Connection, words: str) -> None:
-        newest = select(tables.cases.c.reference).order_by(tables.cases.c.opened_at.desc()).limit(1)
-        reference: str = conn.execute(newest).scalar_one()
-        Desk(conn, self.keyring, WRITER, self.now).answer(reference, words, self.library)
+        mine = [reference for reference in _references(conn) if reference not in self.others]
+        if not mine:
+            raise Differs("there is no case that staff could answer")
+        Desk(conn, self.keyring, WRITER, self.now).answer(mine[-1], words, self.library)
 
     def _expect(self, words: str) -> None:
         if not self.said:
@@ -299,6 +305,12 @@ class _Player:
         offered = [button.label for button in message.options]
         if (labels != offered) if written else (len(labels) != len(offered)):
             raise Differs(f"expected buttons {labels} — there are {offered}")
+
+
+def _references(conn: Connection) -> tuple[str, ...]:
+    """The references of all cases, the newest last."""
+    cases = tables.cases
+    return tuple(conn.scalars(select(cases.c.reference).order_by(cases.c.opened_at)))
 
 
 def _told(effect: Effect) -> str:

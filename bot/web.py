@@ -5,7 +5,7 @@ import logging
 from collections.abc import AsyncIterator, Awaitable, Callable
 
 from aiohttp import web
-from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, Gauge, generate_latest
+from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from sqlalchemy import select
 
 from bot.round import place_of
@@ -70,14 +70,10 @@ def _ready(worker: Worker) -> Handler:
 
 
 def _metrics(worker: Worker) -> Handler:
-    registry = CollectorRegistry()
-    Gauge("segin_turns_total", "Messages taken since the start", registry=registry).set_function(lambda: worker.turns)
-    Gauge("segin_alerts_total", "Alerts since the start", registry=registry).set_function(lambda: worker.alerts)
-
     async def metrics(request: web.Request) -> web.Response:
         if not worker.settings.metrics_public and not _is_local(request):
             raise web.HTTPForbidden
-        return web.Response(body=generate_latest(registry), headers={"Content-Type": CONTENT_TYPE_LATEST})
+        return web.Response(body=generate_latest(worker.metrics), headers={"Content-Type": CONTENT_TYPE_LATEST})
 
     return metrics
 

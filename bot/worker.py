@@ -5,6 +5,7 @@ import logging
 from collections.abc import AsyncIterator, Callable, Mapping
 from datetime import datetime
 
+from prometheus_client import CollectorRegistry, Counter
 from sqlalchemy import Connection
 
 from bot import contacts
@@ -53,8 +54,10 @@ class Worker:
             clock=clock,
             lanes=1 if store.dialect == "sqlite" else settings.writers,
         )
-        self.turns = 0
-        self.alerts = 0
+        self.metrics = CollectorRegistry()
+        self._turns = Counter("segin_turns", "Messages taken", registry=self.metrics)
+        self._failed = Counter("segin_failed_turns", "Turns that raised and were set aside", registry=self.metrics)
+        self._alerts = Counter("segin_alerts", "Times somebody may have been in danger", registry=self.metrics)
 
     @property
     def demonstration(self) -> bool:
@@ -110,13 +113,15 @@ class Worker:
     # ------------------------------------------------------------ after a round
 
     def _committed(self, results: list[Result]) -> None:
-        self.turns += len(results)
+        self._turns.inc(len(results))
         for result in results:
+            if result.failed:
+                self._failed.inc()
             if result.pushes and result.contact_id is not None:
                 self.lanes.serve(result.contact_id)
             for effect in result.effects:
                 if isinstance(effect, Alert):
-                    self.alerts += 1
+                    self._alerts.inc()
                     log.warning("1 alerte")
 
     def _index(self, channel: Channel, address: str) -> bytes:

@@ -93,9 +93,11 @@ class Desk:
         """A file of a case, opened. Raises `NoSuchCase`."""
         row = self._find(reference, "see")
         files = tables.attachments
-        found = self.conn.execute(
-            select(files).where(files.c.case_id == row.id, files.c.id == uuid.UUID(file_id))
-        ).first()
+        try:
+            wanted = uuid.UUID(file_id)
+        except ValueError:
+            raise NoSuchCase(NoSuchCase.__doc__) from None
+        found = self.conn.execute(select(files).where(files.c.case_id == row.id, files.c.id == wanted)).first()
         if found is None:
             raise NoSuchCase(NoSuchCase.__doc__)
         self._log("file", row)

@@ -70,6 +70,7 @@ class Filing:
         fresh: Attachment | None = None,
     ) -> None:
         self.conn, self.keyring, self.contact, self.now, self.fresh = conn, keyring, contact, now, fresh
+        self.fresh_taken = False  # a case has it: no draft of it is kept
 
     def open(self, category: Category, effect: OpenCase) -> Filed:
         """File a case."""
@@ -124,18 +125,14 @@ class Filing:
     def _case_of(self, effect: AddToCase) -> Row[Any] | None:
         if effect.receipt:
             return _by_receipt(self.conn, self.keyring, effect.receipt)
-        try:
-            case_id = uuid.UUID(effect.case)
-        except ValueError:  # a tap somebody made up
-            return None
-        mine = select(CASES).where(CASES.c.id == case_id, CASES.c.contact_id == self.contact.id)
-        return self.conn.execute(mine).first()
+        return _own(self.conn, self.contact, effect.case)
 
     def _moved_in(self, thread: "Thread", value: object) -> object:
         """A file becomes the case's: sealed with its key, under a new id; the draft goes. Others stay as they are."""
         if not (isinstance(value, Mapping) and "id" in value):
             return value
         file_id = str(value["id"])
+        self.fresh_taken = self.fresh_taken or bool(self.fresh and self.fresh.id == file_id)
         attachment = self.fresh if self.fresh and self.fresh.id == file_id else self._take_draft(file_id)
         if attachment is None:
             return {**value, "id": "", "lost": True}
@@ -199,9 +196,7 @@ def view(conn: Connection, keyring: KeyRing, contact: Contact, what: str, about:
             row = _by_receipt(conn, keyring, about)
             return () if row is None else (_view(conn, keyring, row),)
         case "answers":
-            row = conn.execute(
-                select(CASES).where(CASES.c.id == uuid.UUID(about), CASES.c.contact_id == contact.id)
-            ).first()
+            row = _own(conn, contact, about)
             return () if row is None else _view(conn, keyring, row).answers
     raise LookupError(f"nobody knows how to look up {what!r}")
 
@@ -214,6 +209,15 @@ def _unused_reference(conn: Connection) -> str:
         reference = numbers.new_reference()
         if conn.execute(select(CASES.c.id).where(CASES.c.reference == reference)).first() is None:
             return reference
+
+
+def _own(conn: Connection, contact: Contact, case: str) -> Row[Any] | None:
+    """A contact's own case, by its id."""
+    try:
+        case_id = uuid.UUID(case)
+    except ValueError:  # a tap somebody made up
+        return None
+    return conn.execute(select(CASES).where(CASES.c.id == case_id, CASES.c.contact_id == contact.id)).first()
 
 
 def _by_receipt(conn: Connection, keyring: KeyRing, typed: str) -> Row[Any] | None:

@@ -23,12 +23,21 @@ class Terminal:
 
     def __init__(self, show: Callable[[str], None]) -> None:
         self._show = show
+        self._last = Message("")
 
     def routes(self, post: Post) -> Iterable[web.RouteDef]:  # noqa: ARG002 - nothing arrives by the web
         return ()
 
     async def send(self, address: str, message: Message) -> None:  # noqa: ARG002 - there is one screen
+        self._last = message
         self._show(shown(message))
+
+    def heard(self, line: str) -> tuple[Heard, bytes | None]:
+        """What a typed line means here: the number of a choice is a press on it, as on any other screen."""
+        number = int(line) if line.strip().isdecimal() else 0
+        if 0 < number <= len(self._last.options) and not self._last.many:
+            return Heard("tap", tap=self._last.options[number - 1].tap), None
+        return read(line)
 
 
 def shown(message: Message) -> str:

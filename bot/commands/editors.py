@@ -1,4 +1,4 @@
-"""`segin check|draw|publish`: what editors do."""
+"""`segin check|draw|translations|publish`: what editors do."""
 
 import argparse
 import getpass
@@ -8,8 +8,10 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from bot.app import open_store
-from bot.library import draw, files, load, revisions
+from bot.dialogue.flow import SOURCE_LANGUAGE
+from bot.library import catalogues, draw, files, load, revisions
 from bot.library.check import check
+from bot.library.translations import CatalogueError
 from bot.settings import Settings
 from bot.talks import run_all
 
@@ -25,6 +27,10 @@ def add_to(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> N
     drawing.add_argument("flow", nargs="*", help="names of flows (default: all)")
     drawing.add_argument("--to", type=Path, metavar="FOLDER", help="write <flow>.mmd files there")
     drawing.set_defaults(run=run_draw)
+
+    translating = commands.add_parser("translations", help="bring locales/ up to date with the French texts")
+    translating.add_argument("language", nargs="*", help="codes such as bm (default: those of organisation.yaml)")
+    translating.set_defaults(run=run_translations)
 
     publishing = commands.add_parser("publish", help="put the folders into force: a new revision")
     publishing.add_argument("--note", default="", help="what changed")
@@ -70,6 +76,24 @@ def run_draw(settings: Settings, given: argparse.Namespace) -> int:
             (given.to / f"{name}.mmd").write_text(drawn, encoding="utf-8")
         else:
             print(drawn)
+    return 0
+
+
+def run_translations(settings: Settings, given: argparse.Namespace) -> int:
+    """Texts that changed in French keep their translation, marked fuzzy; new ones come without words."""
+    written = files.read_folder(settings.library_dir)
+    try:
+        template = catalogues.template(written)
+        codes = given.language or [code for code in load.build(written).content.languages if code != SOURCE_LANGUAGE]
+        for code in codes:
+            path = settings.library_dir / load.catalogue_path(code)
+            content = path.read_bytes() if path.exists() else b""
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_bytes(catalogues.update(content, template, code))
+            print(path)
+    except (catalogues.BrokenFilesError, CatalogueError) as error:
+        print(error, file=sys.stderr)
+        return 1
     return 0
 
 

@@ -124,7 +124,7 @@ async def _talk(settings: Settings, name: str) -> None:
     try:
         await worker.hear(channel, Incoming(name, secrets.token_hex(8), Heard("start")))
         async for line in _lines():
-            heard, body = terminal.read(line)
+            heard, body = channel.heard(line)
             try:
                 await worker.hear(channel, Incoming(name, secrets.token_hex(8), heard, body))
             except Unavailable:

@@ -6,6 +6,7 @@ from bot.dialogue.steps import Step
 from bot.dialogue.steps.cases import Open
 from bot.dialogue.steps.choose import Choices, Pick
 from bot.dialogue.steps.decide import Query, Remember
+from bot.library.conditions import conditions
 from bot.library.content import CATEGORIES, PAPERS
 from bot.library.content import WORDS as WORDS_FILE
 from bot.library.flows import FlowFile, Source, exit_place
@@ -14,7 +15,6 @@ from bot.library.load import Built
 from bot.library.names import CASE_NAMES, ENGINE_ANSWERS, FILED_NAMES, REFERENCES, STATUSES, WORDS, WORLD_NAMES
 from bot.library.placeholders import braces_in
 from bot.library.reading import Document, Where
-from bot.library.ways import conditions
 
 Values = frozenset[str] | None  # what a name may be; None: anything
 
@@ -98,7 +98,7 @@ class _Answers:
             if possible is None:
                 problem = f"une catégorie se choisit (choices) ; elle doit être dans {CATEGORIES}"
                 yield file.issue("bad_value", step.name, "category", key="category", problem=problem)
-        for key in sorted(possible or ()):
+        for key in sorted(possible or ()) if CATEGORIES in self.built.content.documents else ():
             if key not in categories:
                 near = nearest(key, list(categories))
                 yield file.issue("unknown_category", step.name, "category", key=key, near=near)

@@ -81,7 +81,7 @@ def _add(catalogue: Catalog, key: str, source: Source, before: Message | None = 
         string,
         auto_comments=[source.path],
         flags={"fuzzy"} if fuzzy else set(),
-        user_comments=before.user_comments if before else (),
+        user_comments=[one for one in before.user_comments if not one.startswith("|")] if before else (),
         previous_id=[made_from] if fuzzy and made_from != source.words else (),
         context=key,
     )

@@ -138,7 +138,7 @@ def _translations(built: Built) -> Iterator[Issue]:
         if kind == "required":
             for folder, files in ((KEYWORDS, built.content.keywords), (SAFETY, built.content.safety)):
                 path = f"{folder}{language}.yaml"
-                if language not in files and path not in built.content.documents:
+                if language not in files and path not in {*built.content.documents, *built.content.unread}:
                     yield found("no_language_file", ORGANISATION, line, language, path=path)
         if language == SOURCE_LANGUAGE:
             continue
@@ -163,7 +163,7 @@ def _translated(built: Built, language: str, po: str) -> Iterator[Issue]:
     for key, translation in built.translations[language].items():
         source = built.sources.get(key)
         if source is None:
-            if not built.unread:
+            if not built.unread and not built.content.unread:
                 yield found("po_unknown", po, translation.line, key)
             continue
         french, given = braces_in(source.words), braces_in(translation.words)

@@ -11,6 +11,7 @@ from zoneinfo import ZoneInfo
 from bot.dialogue.flow import SOURCE_LANGUAGE, Category, OnCall, Organisation
 from bot.dialogue.flow import Document as Paper
 from bot.library import shape
+from bot.library.conditions import check_conditions
 from bot.library.flows import Source
 from bot.library.issues import Issue, found, nearest, quoted
 from bot.library.languages import own_name
@@ -97,6 +98,7 @@ class Content:
     safety: Mapping[str, Mapping[str, object]]
     sources: Mapping[str, Source]  # text key → French words
     documents: Mapping[str, Document] = field(repr=False)
+    unread: frozenset[str]  # paths of files that are there but can't be read
 
 
 class _Reading:
@@ -258,6 +260,7 @@ class _Reading:
                 first = self.sources[f"documents:{paper.key}"].line
                 self.issues.append(document.issue("duplicate_key", place, key=paper.key, first=first))
             read[paper.key] = Paper(paper.key, paper.when)
+            self.issues += check_conditions(document, (place,), value)
             self.text(document, f"documents:{paper.key}", paper.label, place, "label")
         return tuple(read.values())
 
@@ -322,5 +325,8 @@ def read_content(
         for path in files
         if path.startswith("content/") and path not in known and not path.startswith((KEYWORDS, SAFETY))
     ]
-    content = Content(organisation, languages, categories, papers, keywords, safety, reading.sources, reading.documents)
+    unread = frozenset(path for path in files if path.startswith("content/") and path not in reading.documents)
+    content = Content(
+        organisation, languages, categories, papers, keywords, safety, reading.sources, reading.documents, unread
+    )
     return content, reading.issues

@@ -8,6 +8,7 @@ from sqlalchemy import Connection
 
 from bot.dialogue.flow import Library
 from bot.library import files, load, revisions
+from bot.library.check import check
 
 log = logging.getLogger(__name__)
 
@@ -18,13 +19,15 @@ class NoLibrary(RuntimeError):
 
 class Shelf:
     """Where a turn takes the library from. With `folder`, the folders are read directly (`segin serve --watch`);
-    `fixed` is the library there is, whatever was published (talks)."""
+    `fixed` is the library there is, whatever was published (talks).
+    """
 
     def __init__(self, folder: Path | None = None, fixed: Library | None = None) -> None:
         self._folder = folder
         self._fixed = fixed
         self._stamp: tuple[tuple[str, int], ...] = ()
         self._lock = threading.Lock()
+        self._tried = -1  # the revision read last, whether it could be read or not
         self._library: Library | None = fixed
 
     @property
@@ -39,11 +42,11 @@ class Shelf:
         if self._folder is not None or self._fixed is not None:
             return self.library
         number = revisions.newest(conn)
-        if self._library is None or number != self._library.revision:
+        if number != self._tried:
             with self._lock:
-                if self._library is None or number != self._library.revision:
-                    self._library = self._read(conn, number)
-        return self._library
+                if number != self._tried:
+                    self._library, self._tried = self._read(conn, number), number
+        return self.library
 
     def _read(self, conn: Connection, number: int) -> Library:
         built = load.build(revisions.load(conn, number), revision=number)
@@ -66,4 +69,4 @@ class Shelf:
         built = load.build(files.read_folder(self._folder), revision=0)
         if built.library is not None:
             self._library = built.library
-        return [str(issue) for issue in built.issues]
+        return [str(issue) for issue in check(built)]

@@ -2,11 +2,11 @@
 
 from collections.abc import Collection, Iterator, Mapping
 
-from bot.dialogue.rules import RULES
 from bot.dialogue.steps.decide import CallFlow
+from bot.library.conditions import check_conditions
 from bot.library.flows import FlowFile, exit_place
 from bot.library.issues import Issue, found, nearest, quoted
-from bot.library.names import CONDITIONS, ENGINE_FLOWS, MENU, REFERENCES
+from bot.library.names import ENGINE_FLOWS, MENU, REFERENCES
 from bot.library.reading import Where
 
 
@@ -48,8 +48,7 @@ class _Ways:
             if isinstance(step, CallFlow) and step.call not in {*self.flows, *self.unread}:
                 near = nearest(step.call, list(self.flows))
                 yield file.issue("missing_flow", name, "call", key=step.call, near=near)
-            for where, condition in conditions(file.raw(name)):
-                yield from _condition(file, name, where, condition)
+            yield from check_conditions(file.document, ("steps", name), file.raw(name))
             yield from _references(file, name)
 
     def _target(self, file: FlowFile, step: str, place: Where, target: str) -> Iterator[Issue]:
@@ -76,43 +75,6 @@ class _Ways:
             other = self.flows[flow_name]
             near = nearest(step_name, list(other.names)) or ("" if step_name else other.flow.start)
             yield file.issue("missing_step", step, *place, key=target, near=near and f"{flow_name}.{near}")
-
-
-def conditions(value: object, where: Where = ()) -> Iterator[tuple[Where, object]]:
-    """Every condition inside a step as it was written, with its place."""
-    if isinstance(value, dict):
-        for key, entry in value.items():
-            if key in CONDITIONS:
-                yield (*where, key), entry
-            elif key != "remember":
-                yield from conditions(entry, (*where, key))
-    elif isinstance(value, list):
-        for place, entry in enumerate(value):
-            yield from conditions(entry, (*where, place))
-
-
-def _condition(file: FlowFile, step: str, where: Where, condition: object) -> Iterator[Issue]:
-    """A condition that cannot be asked: an unknown rule, a value that is no word."""
-    for name, wanted in condition.items() if isinstance(condition, dict) else ():
-        here = (*where, name)
-        values = wanted if isinstance(wanted, list) else [wanted]
-        if not values or any(isinstance(value, bool | dict | list) or value is None for value in values):
-            yield file.issue(
-                "bad_value",
-                step,
-                *here,
-                key=name,
-                problem="il faut un mot, entre guillemets, ou une liste de mots",
-            )
-        elif name == "rule" and (isinstance(wanted, list) or wanted not in RULES):
-            yield file.issue(
-                "unknown_rule",
-                step,
-                *here,
-                key=str(wanted),
-                near=nearest(str(wanted), list(RULES)),
-                known=quoted(sorted(RULES)),
-            )
 
 
 def _references(file: FlowFile, step: str) -> Iterator[Issue]:

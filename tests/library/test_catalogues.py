@@ -6,7 +6,7 @@ import pytest
 from babel.messages.pofile import read_po
 
 from bot.library.catalogues import BrokenFilesError, extract, template, update
-from bot.library.translations import read_translations
+from bot.library.translations import previous_words, read_translations
 from tests.library.small import changed, line_of, small_files
 
 EN = "locales/en/LC_MESSAGES/bot.po"
@@ -42,11 +42,11 @@ def test_a_comma_in_french_keeps_the_translation_marked_fuzzy():
     once = update(files[EN], template(files))
     after = entry(once, "lost/offer:again")
     assert (after.id, after.string, after.fuzzy) == ("Essayer encore !", "Essayer encore (en)", True)
-    assert list(after.previous_id) == ["Essayer encore"]
+    assert previous_words(once) == {"lost/offer:again": "Essayer encore"}
     assert update(once, template(files)) == once
     again = changed(files, "flows/lost.yaml", "Essayer encore !", "Encore une fois")
-    twice = entry(update(once, template(again)), "lost/offer:again")
-    assert list(twice.previous_id) == ["Essayer encore"]  # what the words were made from
+    twice = update(once, template(again))
+    assert previous_words(twice) == {"lost/offer:again": "Essayer encore"}  # what the words were made from
     back = entry(update(once, template(small_files())), "lost/offer:again")
     assert (back.string, back.fuzzy) == ("Essayer encore (en)", False)
 

@@ -1,8 +1,11 @@
 """Each mistake, planted in a small library, is told once, with its file and line."""
 
+from pathlib import Path
+
 import pytest
 
 from bot.library.check import check
+from bot.library.issues import SENTENCES
 from bot.library.load import build
 from bot.library.names import ENGINE_FLOWS
 from tests.library.small import MAIN, changed, line_of, small_files
@@ -49,6 +52,8 @@ PLANTED = [
     ("same_label", "flows/complaint.yaml", "label: Une personne", "label: Un  rétard !", "rétard"),
     # ---- names
     ("unknown_rule", "flows/person.yaml", "rule: consented", "rule: consentd", "consentd"),
+    ("unknown_rule", "content/documents.yaml", "{situation: [abroad]}", "{rule: abroad}", "rule"),
+    ("bad_value", "content/documents.yaml", "{situation: [abroad]}", "{situation: []}", "situation"),
     ("unknown_category", "flows/person.yaml", "category: person", "category: persons", "persons"),
     ("category_kind", "flows/person.yaml", "category: person", "category: delay", "delay"),
     ("unknown_name", "flows/person.yaml", "{situation: abroad}", "{situations: abroad}", "situations"),
@@ -297,3 +302,13 @@ def test_a_flow_that_starts_its_caller_anew():
     again = "title: Encore\nstart: a\nsteps:\n  a: {end: restart}\n"
     [issue] = loops(small_files(ronde=ronde, again=again))
     assert issue.key == "first → again.a → first"
+
+
+def test_every_sort_of_mistake_is_looked_for():
+    code = "".join(path.read_text() for path in (Path(__file__).parents[2] / "bot/library").glob("*.py"))
+    assert [sort for sort in SENTENCES if code.count(f'"{sort}"') < 2] == []
+
+
+def test_an_empty_list_of_choices():
+    files = changed(small_files(), "flows/complaint.yaml", "    pick:\n", "    pick: []\n    x:\n")
+    assert ("no_choices", "flows/complaint.yaml", line_of(files, "flows/complaint.yaml", "pick: []")) in told(files)

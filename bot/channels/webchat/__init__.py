@@ -34,7 +34,7 @@ from bot.channels.webchat.reading import (
     read_seen,
 )
 from bot.channels.webchat.shell import SECURITY_HEADERS, Shell
-from bot.channels.webchat.stream import Streams, as_json, language_said
+from bot.channels.webchat.stream import Streams, as_json
 from bot.dialogue.model import Message
 
 __all__ = ["SECURITY_HEADERS", "WebChat"]
@@ -113,7 +113,8 @@ class WebChat:
             known = token is not None and await self._is_known(token, post)
             if not known and token is not None:
                 self._must_not_flood(request, None)
-            # A token we never gave, or gave to somebody erased since, opens nothing: it is replaced.
+            # A token we never gave opens nothing: it is replaced. (Who was erased while this worker knew them
+            # keeps theirs; it leads to nothing any more, and the answer says `new`.)
             address = token if known and token is not None else secrets.token_urlsafe(32)
             told = await post.hear(
                 self,
@@ -240,7 +241,7 @@ def _conversation(told: Told, post: Post) -> dict[str, object]:
         "demonstration": post.demonstration,
         "new": told.new,
     }
-    languages = [language for one in told.said if (language := language_said(one.message))]
+    languages = [one.message.language for one in told.said if one.message.language]
     if languages:
         answer["language"] = languages[-1]
     return answer

@@ -15,17 +15,11 @@ from aiohttp import web
 
 from bot.channels.base import Channel, Post, Said, Unavailable
 from bot.channels.webchat.shell import SECURITY_HEADERS
-from bot.dialogue.model import Message
 
 PING = 25  # seconds; mobile networks drop what stays silent for half a minute
 MAX_AGE = 600  # seconds; then the browser comes back, perhaps to another worker
 PER_ADDRESS = 4  # tabs; the oldest stream ends when one more opens (often it is dead already)
 RECONNECT = (3000, 6000)  # milliseconds; spread, so that a restart is no stampede
-
-
-def language_said(message: Message) -> str:
-    """The language a message was worded in; empty when its wording does not tell."""
-    return str(getattr(message, "language", ""))
 
 
 def as_json(said: Said) -> dict[str, object]:
@@ -38,8 +32,8 @@ def as_json(said: Said) -> dict[str, object]:
         "many": message.many,
         "accepts": list(message.accepts),
     }
-    if language_said(message):
-        content["language"] = language_said(message)
+    if message.language:
+        content["language"] = message.language
     return content
 
 

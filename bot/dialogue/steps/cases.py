@@ -72,6 +72,8 @@ class Open(Step):
             OpenCase(self.open, from_answer(scene, self.category), story, anonymous, self.hold and not anonymous)
         )
         scene.speak(self)
+        if anonymous:  # what was drafted on the way here must not stay with the person
+            scene.conversation = scene.conversation.with_top(answers={})
         return Exit()
 
 
@@ -118,9 +120,8 @@ class Add(Step):
             if isinstance(self.to, dict):
                 receipt = str(scene.look(self.to["receipt"]) or "")
                 scene.ask_host(AddToCase(content, receipt=receipt))
-            else:
-                cases = _mine(scene)
-                if cases:
-                    scene.ask_host(AddToCase(content, case=cases[-1].id))
-            scene.speak(self)
+                scene.speak(self)
+            elif cases := _mine(scene):
+                scene.ask_host(AddToCase(content, case=cases[-1].id))
+                scene.speak(self)
         return Exit()

@@ -140,6 +140,8 @@ class Pick(_Offer):
             tapped = key_of(heard.tap)
             picked: tuple[str, ...] = () if tapped == "done" else (tapped,)
             unsure: tuple[str, ...] = ()
+        elif heard.kind != "text":
+            return Miss()
         else:
             open_now = scene.library.labels(self.tap(choice.key) for choice in self.open_now(scene))
             picked, unsure = matching.choose_many(heard.text, open_now, scene.library.vocabulary)

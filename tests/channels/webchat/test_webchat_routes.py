@@ -129,7 +129,10 @@ async def test_the_cursor_acknowledges(client, post):
 
 async def test_demonstration_and_language_are_told(client, post):
     post.demonstration = True
-    assert (await (await say(client, "start")).json())["demonstration"] is True
+    post.answers = lambda _: [Message("Hello", language="en")]
+    content = await (await say(client, "start")).json()
+    assert content["demonstration"] is True
+    assert content["language"] == content["messages"][0]["language"] == "en"
 
 
 # ---------------------------------------------------------------- what is refused
@@ -264,6 +267,15 @@ async def test_an_unknown_or_misshapen_cookie_begins_anew(client, post, cookie):
     assert (await answer.json())["new"] is True
     assert post.heard[0].address == answer.cookies["segin_chat"].value != cookie
     assert post.heard[0].cursor is None, "the cursor of another life must not drop what is said now"
+
+
+async def test_who_was_erased_begins_anew_and_misses_nothing(client, post):
+    await say(client, "start")
+    await say(client, text="effacer", id="m2", cursor=1)
+    post.contacts.clear()
+    content = await (await say(client, text="Bonjour", id="m3", cursor=7)).json()
+    assert content["new"] is True
+    assert [message["seq"] for message in content["messages"]] == [1]
 
 
 async def test_leaving_drops_the_cookie(client, post):
@@ -514,8 +526,7 @@ async def test_the_stream_pings_ends_with_age_and_says_bye(client, post, monkeyp
     assert text.startswith("retry: ")
     assert text.count(": ping\n\n") >= 3
     assert text.endswith("event: bye\ndata: {}\n\n")
-    (kept,) = post.contacts.values()
-    assert kept.woken == [], "nobody listens any more"
+    assert not post.listening
 
 
 async def test_a_stream_that_cannot_read_ends_and_the_browser_comes_back(client, post):

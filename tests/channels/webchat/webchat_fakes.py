@@ -41,7 +41,6 @@ class Kept:
     said: list[Said] = field(default_factory=list)
     seq: int = 0
     ids: set[str] = field(default_factory=set)
-    woken: list[asyncio.Event] = field(default_factory=list)
 
 
 class FakePost:
@@ -51,6 +50,7 @@ class FakePost:
         self.demonstration = False
         self.answers = answers
         self.contacts: dict[str, Kept] = {}
+        self.listening: dict[str, list[asyncio.Event]] = {}
         self.heard: list[Incoming] = []
         self.cursors: list[int] = []
         self.down = False
@@ -64,7 +64,7 @@ class FakePost:
             raise Refused("no")
         new = incoming.address not in self.contacts
         kept = self.contacts.setdefault(incoming.address, Kept())
-        if incoming.cursor is not None:
+        if incoming.cursor is not None and not new:
             await self.seen(channel, incoming.address, incoming.cursor)
         if incoming.message_id not in kept.ids:
             kept.ids.add(incoming.message_id)
@@ -89,30 +89,31 @@ class FakePost:
             kept.said = [one for one in kept.said if one.seq > cursor]
 
     async def news(self, channel: Channel, address: str) -> AsyncIterator[None]:  # noqa: ARG002
-        kept = self.contacts.setdefault(address, Kept())
         event = asyncio.Event()
-        kept.woken.append(event)
+        self.listening.setdefault(address, []).append(event)
         try:
             while True:
                 await event.wait()
                 event.clear()
                 yield
         finally:
-            kept.woken.remove(event)
+            self.listening[address].remove(event)
+            if not self.listening[address]:
+                del self.listening[address]
 
     def words(self, key: str, language: str = "") -> str:
         return WORDS[key] + (" (en)" if language == "en" else "")
 
     def staff_says(self, message: Message, address: str = "") -> None:
         """A message outside any turn; to the only contact unless told."""
-        kept = self.contacts[address or next(iter(self.contacts))]
-        self._put(kept, message)
+        address = address or next(iter(self.contacts))
+        self._put(self.contacts[address], message)
+        for event in self.listening.get(address, []):
+            event.set()
 
     def _put(self, kept: Kept, message: Message) -> None:
         kept.seq += 1
         kept.said.append(Said(kept.seq, message))
-        for event in kept.woken:
-            event.set()
 
 
 def application(post: FakePost, chat: WebChat) -> web.Application:

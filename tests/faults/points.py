@@ -1,0 +1,161 @@
+"""Named points at which a process of Segin can be killed, planted from outside: no production code knows of them.
+
+`plant("before_commit", 3)` makes the third passing of that point the process's last moment (SIGKILL, so
+nothing is tidied up). A point is a function of ours, with the place in it: before it begins or after it ended.
+"""
+
+import os
+import signal
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import wraps
+from typing import Any
+
+from sqlalchemy import Connection
+
+import bot.channels.webchat
+import bot.channels.webchat.stream
+import bot.pages
+import bot.round
+import bot.worker
+from bot import contacts
+from bot.cases import desk, filing
+from bot.dialogue import engine
+from bot.inbox import Inbox
+from bot.library import revisions
+from bot.outbox import Lanes
+from bot.round import Round
+from tests.faults.push import Push
+
+
+def die() -> None:
+    """End here and now."""
+    os.kill(os.getpid(), signal.SIGKILL)
+    while True:  # the signal is on its way: nothing more may happen
+        signal.pause()
+
+
+@dataclass(frozen=True)
+class Point:
+    """`owner.name`, and where in it."""
+
+    owner: Any
+    name: str
+    before: bool
+    about: str
+
+
+@dataclass(frozen=True)
+class Inner:
+    """As `Point`, for a function that returns the function that works in the database."""
+
+    owner: Any
+    name: str
+    before: bool
+    about: str
+
+
+POINTS: dict[str, Point | Inner] = {
+    # one message's way
+    "before_the_round": Point(Inbox, "_round", before=True, about="the transaction is open, nothing was read"),
+    "contacts_locked": Point(contacts, "locked", before=False, about="contacts are locked and read"),
+    "newcomer_created": Point(Round, "_create_missing", before=False, about="a newcomer's row is written"),
+    "acknowledged": Point(Round, "_acknowledge", before=False, about="what the page had is dropped"),
+    "everything_read": Point(Round, "_waiting", before=False, about="all is read, no turn was taken"),
+    "in_the_engine": Point(engine._Turn, "_come_in", before=True, about="in the midst of a turn"),
+    "turn_taken": Point(Round, "_advance", before=False, about="the turn is computed"),
+    "case_inserted": Point(filing.Thread, "say", before=True, about="the case is in, its story is not"),
+    "case_filed": Point(filing.Filing, "open", before=False, about="case and story are in, inside the savepoint"),
+    "file_kept": Point(filing, "keep", before=False, about="a voice note is stored, its turn is not"),
+    "savepoint_released": Point(Round, "_speak", before=False, about="effects are done, words are chosen"),
+    "before_writing": Point(Round, "_write", before=True, about="every turn is taken, none is written"),
+    "everything_written": Point(Round, "_write", before=False, about="all is written, nothing is committed"),
+    "before_commit": Point(Connection, "commit", before=True, about="the next step is COMMIT"),
+    "while_committing": Point(Connection, "commit", before=True, about="somewhere within COMMIT"),
+    "after_commit": Point(Connection, "commit", before=False, about="committed, nobody was told"),
+    "before_the_200": Point(bot.channels.webchat, "_conversation", before=True, about="committed, no 200 yet"),
+    "after_the_200": Point(bot.channels.webchat, "_conversation", before=False, about="the 200 has just gone out"),
+    # the open page
+    "stream_opened": Point(bot.channels.webchat.stream, "_wakes", before=True, about="a stream has begun"),
+    "stream_writing": Point(bot.channels.webchat.stream, "as_json", before=True, about="a stream says something"),
+    "stream_written": Point(bot.channels.webchat.stream, "as_json", before=False, about="the stream has just said it"),
+    "seen_dropped": Inner(bot.worker, "acknowledge", before=False, about="what the page has seen is dropped"),
+    # staff
+    "desk_before": Point(desk.Desk, "answer", before=True, about="nothing of the answer is written"),
+    "desk_thread_written": Point(filing.Thread, "say", before=False, about="the answer is in the case's thread"),
+    "desk_delivered": Point(desk.Desk, "_deliver", before=False, about="and in the person's lane"),
+    "desk_before_commit": Point(Connection, "commit", before=True, about="all of the answer, not committed"),
+    "desk_after_commit": Point(Connection, "commit", before=False, about="committed, staff were not told"),
+    # channels that are pushed to
+    "push_leased": Point(Lanes, "_lease", before=False, about="the lane is leased, not committed"),
+    "push_read": Point(Lanes, "_next", before=False, about="the message is read, not sent"),
+    "push_before_send": Point(Push, "send", before=True, about="the next step is the send"),
+    "push_after_send": Point(Push, "send", before=False, about="sent, not marked: it goes out again"),
+    "push_marked": Point(Lanes, "_mark", before=False, about="marked as sent, not committed: it goes out again"),
+    # the start
+    "publishing": Point(revisions, "publish", before=False, about="the first revision is written, not committed"),
+}
+
+LATER = {"after_the_200": 0.02, "stream_written": 0.02, "while_committing": 0.0002}  # seconds after the point
+
+
+def plant(name: str, passing: int) -> None:
+    """The `passing`-th time this point is reached is the end."""
+    point = POINTS[name]
+    left = [passing]
+    guard = threading.Lock()
+
+    def reached() -> None:
+        with guard:
+            left[0] -= 1
+            if left[0]:
+                return
+        if name in LATER:
+            clock = threading.Timer(LATER[name], die)
+            clock.daemon = True
+            clock.start()
+        else:
+            die()
+
+    original = getattr(point.owner, point.name)
+    put = _inner if isinstance(point, Inner) else _around
+    setattr(point.owner, point.name, put(original, reached, before=point.before))
+
+
+def _around(original: Callable[..., Any], reached: Callable[[], None], *, before: bool) -> Callable[..., Any]:
+    if name_is_coroutine(original):
+
+        @wraps(original)
+        async def async_wrapped(*args: Any, **kwargs: Any) -> Any:
+            if before:
+                reached()
+            result = await original(*args, **kwargs)
+            if not before:
+                reached()
+            return result
+
+        return async_wrapped
+
+    @wraps(original)
+    def wrapped(*args: Any, **kwargs: Any) -> Any:
+        if before:
+            reached()
+        result = original(*args, **kwargs)
+        if not before:
+            reached()
+        return result
+
+    return wrapped
+
+
+def _inner(original: Callable[..., Any], reached: Callable[[], None], *, before: bool) -> Callable[..., Any]:
+    @wraps(original)
+    def made(*args: Any, **kwargs: Any) -> Any:
+        return _around(original(*args, **kwargs), reached, before=before)
+
+    return made
+
+
+def name_is_coroutine(function: Callable[..., Any]) -> bool:
+    return bool(getattr(function, "__code__", None) and function.__code__.co_flags & 0x80)
