@@ -105,6 +105,7 @@ class Followups:
         conn.execute(delete(FILES).where(FILES.c.contact_id.is_not(None), FILES.c.created_at <= now - FILE_DRAFT))
         conn.execute(delete(HEARD).where(HEARD.c.expires_at <= now))
         self._expire(conn, library, now)
+        self._blend(conn, now)
 
     @staticmethod
     def _forget_where(conn: Connection, condition: ColumnElement[bool]) -> None:
@@ -115,6 +116,19 @@ class Followups:
             conn.execute(delete(CONTACTS).where(CONTACTS.c.id.in_([row.id for row in rows])))
             theirs = HEARD.c.address_index.in_([row.address_index for row in rows])
             conn.execute(delete(HEARD).where(theirs, HEARD.c.expires_at.is_(None)))
+
+    @staticmethod
+    def _blend(conn: Connection, now: datetime) -> None:
+        """PostgreSQL marks each row with the transaction that wrote it, and so an anonymous case with the contact
+        that was written beside it. Writing the anonymous cases of these days anew, all at once, takes that mark away.
+        """
+        if conn.dialect.name != "postgresql":
+            return
+        recent = CASES.c.anonymous & (CASES.c.opened_at >= now - timedelta(days=2))
+        conn.execute(update(CASES).where(recent).values(status=CASES.c.status))
+        theirs = select(CASES.c.id).where(recent)
+        for table in (tables.case_messages, FILES):
+            conn.execute(update(table).where(table.c.case_id.in_(theirs)).values(case_id=table.c.case_id))
 
     @staticmethod
     def _expire(conn: Connection, library: Library, now: datetime) -> None:

@@ -18,6 +18,7 @@ from bot.dialogue.model import Button, Message, Say, Text
 
 PLACEHOLDER = re.compile(r"\{([a-z_][a-z0-9_.]*)\}")
 BULLET = "• "
+LOCALES = {"en": "en_GB"}  # the day before the month and 24 hours, as people here write them
 
 
 def word(say: Say, library: Library, language: str, case: Mapping[str, Text] | None = None) -> Message:
@@ -66,7 +67,7 @@ def _locale(language: str) -> Locale:
     """Babel's locale, French where Babel has none (Soninke, Tamasheq)."""
     known: Callable[[str], Locale] = Locale.parse
     try:
-        return known(language)
+        return known(LOCALES.get(language, language))
     except (ValueError, UnknownLocaleError):
         return known(SOURCE_LANGUAGE)
 

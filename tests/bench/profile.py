@@ -128,20 +128,16 @@ class Profile:
         self._clocks[name] = time.pthread_getcpuclockid(threading.get_ident())
         return name
 
-    def result(self) -> dict[str, Any]:
-        """µs a turn by thread and section; call it before the threads end, or the rests stay unknown."""
+    def end(self) -> dict[str, Any]:
+        """µs a turn, by thread and section."""
         turns = max(1, self._turns)
         rows = [
             (thread, section, cpu / turns / 1000, self._wall[thread, section] / turns / 1000)
             for (thread, section), cpu in self._cpu.items()
         ]
-        for thread, total in self._totals.items():
-            spent = sum(cpu for (one, _), cpu in self._cpu.items() if one == thread)
-            rows.append((thread, REST.get(thread, thread), (total - spent) / turns / 1000, 0.0))
+        for thread, clock in self._clocks.items():
+            if thread in REST:
+                whole = time.clock_gettime_ns(clock) - self._before.get(thread, 0)
+                sections = sum(cpu for (one, _), cpu in self._cpu.items() if one == thread)
+                rows.append((thread, REST[thread], (whole - sections) / turns / 1000, 0.0))
         return {"turns": turns, "rounds": self._rounds, "rows": rows}
-
-    def end(self) -> None:
-        """Read the threads' clocks for the last time."""
-        self._totals = {
-            thread: time.clock_gettime_ns(clock) - self._before.get(thread, 0) for thread, clock in self._clocks.items()
-        }

@@ -342,8 +342,8 @@ async def test_a_voice_note_recorded_offline_outlives_a_reload(page, post):
     await page.click("#stop")
     await page.click("#go")
     await expect(page.locator(".mine[data-state=wait]")).to_contain_text("Message vocal")
-    await page.context.set_offline(False)
     post.down = True
+    await page.context.set_offline(False)
     await page.reload()
     await expect(page.locator(".mine[data-state=wait]")).to_contain_text("Message vocal")
     post.down = False
