@@ -32,6 +32,13 @@ _FIND = (
     .with_for_update()
 )
 
+# Pair by pair: `a IN (…) AND m IN (…)` would make SQLite look for every message at every address (measured: 56 ms
+# for a full round, 0.3 ms this way). CROSS JOIN is how SQLite is told to begin with the pairs.
+_HEARD_BEFORE = (
+    "SELECT heard.address_index, heard.message_index FROM (VALUES {pairs}) AS asked CROSS JOIN heard "
+    "WHERE heard.address_index = asked.column1 AND heard.message_index = asked.column2"
+)
+
 
 def address_index(keyring: KeyRing, channel: str, address: str) -> bytes:
     return keyring.index("address", channel, address)
@@ -118,6 +125,16 @@ def locked(conn: Connection, keyring: KeyRing, addresses: Iterable[tuple[str, by
     wanted = list(addresses)
     rows = conn.execute(_FIND, {"channels": list({c for c, _ in wanted}), "indexes": [i for _, i in wanted]})
     return {row.address_index: of_row(keyring, row) for row in rows}
+
+
+def heard_before(conn: Connection, pairs: list[tuple[bytes, bytes]]) -> set[tuple[bytes, bytes]]:
+    """Which of these (address's, message's blind index) were heard already."""
+    # a few sizes only, so that the database meets the same few statements again and again
+    asked = pairs + pairs[-1:] * ((1 << (len(pairs) - 1).bit_length()) - len(pairs))
+    pair = "(?, ?)" if conn.dialect.name == "sqlite" else "(%s, %s)"
+    statement = _HEARD_BEFORE.format(pairs=", ".join([pair] * len(asked)))
+    rows = conn.exec_driver_sql(statement, tuple(value for one in asked for value in one))
+    return {(bytes(address), bytes(message)) for address, message in rows}
 
 
 def locked_by_id(conn: Connection, keyring: KeyRing, contact_id: uuid.UUID) -> Contact | None:

@@ -43,6 +43,7 @@ from bot.dialogue.model import (
 from bot.wording import word
 from storage import KeyRing, insert_into, tables
 from storage import Unavailable as StorageUnavailable
+from storage.engines import trouble
 
 log = logging.getLogger(__name__)
 
@@ -84,10 +85,6 @@ def place_of(error: BaseException) -> str:
     return f"{type(error).__name__} at {where}"
 
 
-_SEEN = select(HEARD.c.address_index, HEARD.c.message_index).where(
-    HEARD.c.address_index.in_(bindparam("addresses", expanding=True)),
-    HEARD.c.message_index.in_(bindparam("messages", expanding=True)),
-)
 _WAITING = (
     select(OUTBOX.c.id, OUTBOX.c.contact_id, OUTBOX.c.seq, OUTBOX.c.body)
     .where(OUTBOX.c.contact_id.in_(bindparam("contacts", expanding=True)), OUTBOX.c.seq > 0)
@@ -144,14 +141,7 @@ class Round:
     # ------------------------------------------------------------ reading
 
     def _seen(self) -> set[tuple[bytes, bytes]]:
-        rows = self.conn.execute(
-            _SEEN,
-            {
-                "addresses": [entry.address_index for entry in self.entries],
-                "messages": [entry.message_index for entry in self.entries],
-            },
-        )
-        return {(row.address_index, row.message_index) for row in rows}
+        return contacts.heard_before(self.conn, [(entry.address_index, entry.message_index) for entry in self.entries])
 
     def _create_missing(self, found: dict[bytes, Contact], seen: set[tuple[bytes, bytes]]) -> set[bytes]:
         """Newcomers get their row. A repeat of a message from somebody erased makes nobody."""
@@ -227,7 +217,10 @@ class Round:
             self._hear(entry)
         except (StorageUnavailable, MemoryError):
             raise
-        except Exception as error:  # noqa: BLE001 - whatever editors or we got wrong, one person's turn alone fails
+        except Exception as error:
+            if trouble(error) is not None:  # disk full, connection lost: the whole round was not stored, and says so
+                raise
+            # whatever editors or we got wrong, one person's turn alone fails
             log.error("a turn failed and was set aside: %s", place_of(error))  # noqa: TRY400 - no content in logs
             contact, failed = fallback, True
             said, keeps_before, turn = [self._apologise(contact)], True, Turn(contact.conversation)

@@ -30,17 +30,17 @@ TICKS = os.sysconf("SC_CLK_TCK") if hasattr(os, "sysconf") else 100
 
 def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.bench", description=__doc__.partition("\n")[0])
-    parser.add_argument("--people", default="1,50,500", help="how many at once, separated by commas")
+    parser.add_argument("--people", default="", help="how many at once, separated by commas (1,50,500; a profile: 50)")
     parser.add_argument("--seconds", type=float, default=5.0, help="how long each run counts")
     parser.add_argument("--rounds", type=int, default=3, help="alternating rounds; medians are printed")
     parser.add_argument("--database", choices=["sqlite", "postgresql", "both"], default="both")
     parser.add_argument("--quick", action="store_true", help="one round of 2 s: a first look, no figure to keep")
-    parser.add_argument("--profile", action="store_true", help="where the time of one turn goes, at 50 people")
+    parser.add_argument("--profile", action="store_true", help="where the time of one turn goes")
     given = parser.parse_args()
     if given.quick:
         given.rounds, given.seconds = 1, 2.0
     kinds = ["sqlite", "postgresql"] if given.database == "both" else [given.database]
-    people = [int(one) for one in given.people.split(",")]
+    people = [int(one) for one in (given.people or ("50" if given.profile else "1,50,500")).split(",")]
     with tempfile.TemporaryDirectory(prefix="segin-bench-") as name, contextlib.ExitStack() as open_until_the_end:
         folder = Path(name)
         databases: dict[str, Database] = {}
@@ -51,7 +51,7 @@ def main() -> int:
                 databases[kind] = open_until_the_end.enter_context(_postgresql())
         if given.profile:
             for kind, database in databases.items():
-                _profile(kind, database, folder, given.seconds)
+                _profile(kind, database, folder, people[0], given.seconds)
         else:
             _bench(databases, folder, people, given.rounds, given.seconds)
     return 0
@@ -207,8 +207,12 @@ def _cpu_of_tree(root: int) -> float:
 
 
 def _bench(databases: dict[str, Database], folder: Path, people: list[int], rounds: int, seconds: float) -> None:
-    print(f"{platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}; durability and encryption on.")
-    print("The web chat's flood limits (60 messages a minute for each person, 30 newcomers) are lifted for the bench.\n")
+    print(
+        f"{platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}; durability and encryption on."
+    )
+    print(
+        "The web chat's flood limits (60 messages a minute for each person, 30 newcomers) are lifted for the bench.\n"
+    )
     found: dict[tuple[str, int], list[dict[str, float]]] = {}
     for number in range(rounds):
         for count in people:
@@ -226,9 +230,9 @@ def _bench(databases: dict[str, Database], folder: Path, people: list[int], roun
         )
 
 
-def _profile(kind: str, database: Database, folder: Path, seconds: float) -> None:
+def _profile(kind: str, database: Database, folder: Path, people: int, seconds: float) -> None:
     into = folder / f"profile-{kind}.json"
-    with _segin(database.fresh(), folder, into) as (port, pid), _people(port, 50, seconds) as load:
+    with _segin(database.fresh(), folder, into) as (port, pid), _people(port, people, seconds) as load:
         assert load.stdout
         for line in load.stdout:
             if line.strip() == "begin":
@@ -240,7 +244,9 @@ def _profile(kind: str, database: Database, folder: Path, seconds: float) -> Non
             time.sleep(0.05)
     result: dict[str, Any] = json.loads(into.read_text())
     whole = sum(row[2] for row in result["rows"])
-    print(f"{kind}, 50 people: {result['turns'] / result['rounds']:.1f} turns a round, {whole:.0f} µs of CPU a turn\n")
+    print(
+        f"{kind}, {people} people: {result['turns'] / result['rounds']:.1f} turns a round, {whole:.0f} µs of CPU a turn\n"
+    )
     print("| thread | what | µs CPU | share | µs by the clock |")
     print("|---|---|---|---|---|")
     for thread, section, cpu, wall in sorted(result["rows"], key=lambda row: (row[0], -row[2])):

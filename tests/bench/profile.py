@@ -26,7 +26,10 @@ from storage.crypto import DataKey, KeyRing
 from storage.store import _Line
 
 LOOP, WRITER = "event loop", "writer"
-REST = {LOOP: "HTTP and asyncio: the rest of the event loop's thread", WRITER: "the round itself: the rest of its thread"}
+REST = {
+    LOOP: "HTTP and asyncio: the rest of the event loop's thread",
+    WRITER: "the round itself: the rest of its thread",
+}
 
 # (section, owner, name): a row of the table may gather several functions
 SECTIONS: list[tuple[str, Any, str]] = [
@@ -66,8 +69,8 @@ class Profile:
         self._cpu: Counter[tuple[str, str]] = Counter()
         self._wall: Counter[tuple[str, str]] = Counter()
         self._calls: Counter[tuple[str, str]] = Counter()
-        self._clocks: dict[str, int] = {}
-        self._before: dict[str, int] = {}
+        self._clocks: dict[int, tuple[str, int]] = {}  # thread → its name here, its CPU clock
+        self._before: dict[int, int] = {}
         self._turns = self._rounds = 0
 
     def plant(self) -> None:
@@ -80,7 +83,7 @@ class Profile:
         for counter in (self._cpu, self._wall, self._calls):
             counter.clear()
         self._turns = self._rounds = 0
-        self._before = {thread: time.clock_gettime_ns(clock) for thread, clock in self._clocks.items()}
+        self._before = {thread: time.clock_gettime_ns(clock) for thread, (_, clock) in self._clocks.items()}
 
     def _count_turns(self) -> None:
         original = Inbox._round
@@ -124,8 +127,9 @@ class Profile:
         if thread is threading.main_thread():
             name = LOOP
         else:
-            name = WRITER if "writer" in thread.name else thread.name
-        self._clocks[name] = time.pthread_getcpuclockid(threading.get_ident())
+            name = WRITER if "writer" in thread.name else "readers"
+        ident = threading.get_ident()
+        self._clocks[ident] = (name, time.pthread_getcpuclockid(ident))
         return name
 
     def end(self) -> dict[str, Any]:
@@ -135,9 +139,9 @@ class Profile:
             (thread, section, cpu / turns / 1000, self._wall[thread, section] / turns / 1000)
             for (thread, section), cpu in self._cpu.items()
         ]
-        for thread, clock in self._clocks.items():
-            if thread in REST:
-                whole = time.clock_gettime_ns(clock) - self._before.get(thread, 0)
-                sections = sum(cpu for (one, _), cpu in self._cpu.items() if one == thread)
-                rows.append((thread, REST[thread], (whole - sections) / turns / 1000, 0.0))
+        for name, rest in REST.items():
+            threads = [(ident, clock) for ident, (one, clock) in self._clocks.items() if one == name]
+            whole = sum(time.clock_gettime_ns(clock) - self._before.get(ident, 0) for ident, clock in threads)
+            sections = sum(cpu for (one, _), cpu in self._cpu.items() if one == name)
+            rows.append((name, rest, (whole - sections) / turns / 1000, 0.0))
         return {"turns": turns, "rounds": self._rounds, "rows": rows}

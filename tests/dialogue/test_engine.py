@@ -129,7 +129,9 @@ def held():
 # ---------------------------------------------------------------- distress before everything
 
 
-@pytest.mark.parametrize("words", [WISH, "JE VEUX MOURIR !!", "I want to die", "je veux mourrir", "passer, je veux mourir"])
+@pytest.mark.parametrize(
+    "words", [WISH, "JE VEUX MOURIR !!", "I want to die", "je veux mourrir", "passer, je veux mourir"]
+)
 @pytest.mark.parametrize(
     "before", [[], ["bonjour"], ["plainte"], ["plainte", "oui"], ["1"], ["langue"], ["aide"], ["effacer"]]
 )
@@ -195,7 +197,7 @@ def test_more_distress_inside_distress_is_told_when_it_is_new_and_never_misunder
 
 
 def test_worse_words_after_weary_ones_begin_distress_anew():
-    """"Mort de fatigue" tells nobody; "je veux mourir" right behind it does, and says who is on call."""
+    """ "Mort de fatigue" tells nobody; "je veux mourir" right behind it does, and says who is on call."""
     chat = Chat().hear("je suis mort de fatigue")
     assert chat.effects == []
     assert chat.at == "distress/weary"
@@ -216,7 +218,7 @@ def test_distress_while_a_trained_person_holds_the_chat_reaches_them():
 
 
 def test_harmless_words_that_look_alike_are_no_distress():
-    """"Mort de rire" is not distress."""
+    """ "Mort de rire" is not distress."""
     assert Chat().hear("bonjour", "mort de rire").effects == []
 
 
@@ -462,7 +464,7 @@ def test_coming_back_soon_or_to_the_menu_is_no_coming_back():
 
 
 def test_opening_the_page_shows_the_waiting_step():
-    """"start" repeats the question, and after days asks what to do."""
+    """ "start" repeats the question, and after days asks what to do."""
     chat = Chat().hear("plainte", "oui", "start")
     assert chat.keys == ["complaint/kind:say"]
     assert chat.later(days=2).hear("start").at == "resume/welcome"
@@ -633,7 +635,7 @@ CASE = CaseView("c" * 32, "K4T-9QM7", "new", NOW, ("Bonjour",))
 KNOWN = {"cases": (CASE,), "case": (), "answers": ("Bonjour",)}
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=120, deadline=None, suppress_health_check=list(HealthCheck))
 @given(st.lists(st.tuples(HEARD, st.integers(0, 9)), max_size=14), st.booleans(), st.sampled_from(["", "fr", "en"]))
 def test_whatever_is_heard_a_step_waits(things, demonstration, language):
     """No sequence raises; a step always waits (or the dialogue is over), within eight frames; the same inputs give

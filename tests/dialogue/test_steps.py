@@ -87,9 +87,7 @@ def known(case):
     for key, views in case.get("known", {}).items():
         what, _, about = key.partition(" ")
         facts[Need(what, about)] = tuple(
-            CaseView(
-                view["id"], view["reference"], view["status"], NOW.replace(day=20), tuple(view.get("answers", ()))
-            )
+            CaseView(view["id"], view["reference"], view["status"], NOW.replace(day=20), tuple(view.get("answers", ())))
             for view in views
         )
     return facts

@@ -213,7 +213,9 @@ class Town:
         with self.database() as store:
             heard = store.read_now(lambda conn: set(conn.scalars(select(tables.heard.c.message_index))))
             cases = Counter(store.read_now(lambda conn: list(conn.scalars(select(tables.cases.c.category)))))
-            failed = store.read_now(lambda conn: conn.execute(select(tables.heard).where(tables.heard.c.failure.is_not(None))).all())
+            failed = store.read_now(
+                lambda conn: conn.execute(select(tables.heard).where(tables.heard.c.failure.is_not(None))).all()
+            )
         assert not failed, [row.failure for row in failed]
         answered = [one for browser in self.browsers for one in browser.acknowledged] + self.pushed_ids
         count = Count(kills=kills)

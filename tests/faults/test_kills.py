@@ -52,7 +52,9 @@ Found = Callable[[str, dict[str, int]], None]
 
 
 @pytest.fixture(scope="module")
-def undisturbed(launcher: Launcher, sqlite_tables: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, list[str]]:
+def undisturbed(
+    launcher: Launcher, sqlite_tables: Path, tmp_path_factory: pytest.TempPathFactory
+) -> dict[str, list[str]]:
     """What everybody sees on a day without kills."""
     folder = tmp_path_factory.mktemp("undisturbed")
     (folder / "segin.db").write_bytes(sqlite_tables.read_bytes())
@@ -121,7 +123,9 @@ def test_an_answer_of_staff_is_whole_or_not_there(
     assert {**count.row(), "kills": 0, "sent_again": 0} == dict.fromkeys(count.row(), 0)
 
 
-def test_a_kill_at_the_very_first_start(launcher: Launcher, empty_database_url: str, tmp_path: Path, found: Found) -> None:
+def test_a_kill_at_the_very_first_start(
+    launcher: Launcher, empty_database_url: str, tmp_path: Path, found: Found
+) -> None:
     """Keys and tables are there or not, the library is published once."""
     segin = Segin(launcher, empty_database_url, tmp_path)
     segin.start(kill=("publishing", 1), wait=False)

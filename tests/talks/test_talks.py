@@ -95,7 +95,11 @@ def test_the_planted_talk_is_good_before_it_is_spoilt(stage):
         ("now: alert suicide", 4, "did not happen"),
         ("bot: Que voulez-vous faire ?\nbot: Encore ?", 5, "nothing was said"),
         ("you: aide", 4, "also said: Que voulez-vous faire ?"),
-        ("bot: Que voulez-vous faire ?\nyou: je veux mourir\nbot: Merci …\nbot: Êtes-vous …\nyou: 1", 8, "also happened"),
+        (
+            "bot: Que voulez-vous faire ?\nyou: je veux mourir\nbot: Merci …\nbot: Êtes-vous …\nyou: 1",
+            8,
+            "also happened",
+        ),
         ("bot: Que voulez-vous faire ?\nstaff: Bonjour", 5, "no case"),
     ],
 )

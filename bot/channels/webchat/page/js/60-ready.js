@@ -51,11 +51,13 @@ const Ready = {
   },
 
   play() {
-    if (Ready.sounding) return Ready.quiet();
-    Ready.sounding = new Audio(Ready.address);
-    Ready.sounding.onended = Ready.quiet;
+    if (Ready.sounding) { Ready.quiet(); return; }
+    const sound = new Audio(Ready.address);
+    Ready.sounding = sound;
+    sound.onended = Ready.quiet;
     Ready.label('pause');
-    return Ready.sounding.play();
+    // Stopped before it began, or a sound this phone cannot play: it can still be sent.
+    sound.play().catch(() => { if (Ready.sounding === sound) Ready.quiet(); });
   },
 
   quiet() {
