@@ -83,7 +83,7 @@ class DataKey:
 class KeyRing:
     """Master keys by id, newest first, and the index key."""
 
-    __slots__ = ("_aeads", "_index_key", "_keys", "_newest", "_subkeys")
+    __slots__ = ("_aeads", "_hashes", "_index_key", "_keys", "_newest")
 
     def __init__(self, keys: Mapping[str, bytes], index_key: bytes) -> None:
         if not keys:
@@ -98,7 +98,7 @@ class KeyRing:
         self._index_key = index_key
         self._newest = next(iter(keys))
         self._aeads = {name: AESGCM(key) for name, key in keys.items()}
-        self._subkeys: dict[str, bytes] = {}
+        self._hashes: dict[str, hmac.HMAC] = {}
 
     def __repr__(self) -> str:
         return f"KeyRing({', '.join(self._keys)})"
@@ -204,12 +204,15 @@ class KeyRing:
         `purpose` ("address", "receipt", "message") keeps indexes apart: the same parts never match across
         purposes. Rotation does not change what this returns.
         """
-        subkey = self._subkeys.get(purpose)
-        if subkey is None:
+        keyed = self._hashes.get(purpose)
+        if keyed is None:
             subkey = HKDFExpand(SHA256(), KEY_BYTES, _INDEX_LABEL + purpose.encode()).derive(self._index_key)
-            self._subkeys[purpose] = subkey
-        message = framed(*(part.encode() if isinstance(part, str) else part for part in parts))
-        return hmac.digest(subkey, message, "sha256")
+            keyed = self._hashes[purpose] = hmac.new(subkey, digestmod="sha256")
+        # `hmac.digest` would let go of the interpreter's lock, and the event loop then waits for the writer's
+        # thread to give it back (measured: 35 µs instead of 2)
+        this = keyed.copy()
+        this.update(framed(*(part.encode() if isinstance(part, str) else part for part in parts)))
+        return this.digest()
 
 
 def _decoded(name: str, encoded: str) -> bytes:

@@ -136,9 +136,7 @@ def joins(house, rows, receipt):
         for column, value in row.items()
         if isinstance(value, dt.datetime)
     ]
-    found += [
-        f"exact moment {name}.{column}" for name, column, value in moments if value.time() != dt.time(0) or not moments
-    ]
+    found += [f"exact moment {name}.{column}" for name, column, value in moments if value.time() != dt.time(0)]
     found += [
         f"ordered id {name}.{column}"
         for name in (*CASE_TABLES, "case_files")

@@ -13,7 +13,6 @@ made when the first message was stored. It is the contact's address, and all tha
     page/         HTML, CSS and JavaScript; `page/js/*.js` are joined in the order of their names
 """
 
-import json
 import re
 import secrets
 from collections import OrderedDict
@@ -21,6 +20,7 @@ from collections.abc import Iterable
 from typing import ClassVar
 from urllib.parse import urlsplit
 
+import msgspec
 from aiohttp import web
 
 from bot.channels.base import Capabilities, Incoming, Post, Refused, Told, Unavailable
@@ -65,6 +65,10 @@ class WebChat:
     def __init__(self, *, secure_cookie: bool, title: str = "Segin", behind_proxy: bool = False) -> None:
         self.secure_cookie = secure_cookie
         self.behind_proxy = behind_proxy
+        # /chat: the console and the pages never see it
+        self._cookie_rules = f"Max-Age={COOKIE_DAYS * 24 * 3600}; Path=/chat; HttpOnly; SameSite=Strict"
+        if secure_cookie:
+            self._cookie_rules += "; Secure"
         self._shell = Shell(title)
         self._streams = Streams(self)
         self._messages = Flood(MESSAGES_PER_MINUTE)
@@ -218,15 +222,8 @@ class WebChat:
         return request.remote or ""
 
     def _keep(self, response: web.Response, token: str) -> None:
-        response.set_cookie(
-            COOKIE,
-            token,
-            max_age=COOKIE_DAYS * 24 * 3600,
-            path="/chat",  # the console and the pages never see it
-            secure=self.secure_cookie,
-            httponly=True,
-            samesite="Strict",
-        )
+        # Written by hand: a token needs no quoting, and http.cookies takes 20 µs for it at every message.
+        response.headers["Set-Cookie"] = f"{COOKIE}={token}; {self._cookie_rules}"
 
 
 # ---------------------------------------------------------------- answers
@@ -249,8 +246,9 @@ def _conversation(told: Told, post: Post) -> dict[str, object]:
 
 def _answer(content: dict[str, object], status: int = 200, **headers: str) -> web.Response:
     return web.Response(
-        text=json.dumps(content, ensure_ascii=False),
+        body=msgspec.json.encode(content),
         content_type="application/json",
+        charset="utf-8",
         status=status,
         headers={**NO_STORE, **headers},
     )
