@@ -4,6 +4,7 @@ import argparse
 import logging
 import sys
 
+from bot.app import NothingThereError
 from bot.commands import cases, editors, running
 from bot.settings import BadSetting, Settings
 from storage import BadKeys, Unavailable
@@ -37,7 +38,7 @@ def main() -> int:
     except BadSetting as error:
         print(error, file=sys.stderr)
         return 2
-    except (Unavailable, BadKeys) as error:
+    except (Unavailable, BadKeys, NothingThereError) as error:
         print(error, file=sys.stderr)
         return 1
     except KeyboardInterrupt:

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from aiohttp import web
-from sqlalchemy import Connection
+from sqlalchemy import Connection, select
 
 from bot.channels.base import Channel
 from bot.channels.webchat import WebChat
@@ -17,22 +17,54 @@ from bot.library.shelf import Shelf
 from bot.settings import Settings
 from bot.web import application
 from bot.worker import Worker
-from storage import KeyRing, Store, upgrade
+from storage import BadKeys, KeyRing, Store, insert_into, tables, upgrade
 
 log = logging.getLogger(__name__)
 
 WATCH_EVERY = 0.5  # seconds
 
 
-def key_ring(settings: Settings) -> KeyRing:
-    """The keys of the settings, or of the data folder; made there at the first start."""
+def key_ring(settings: Settings, store: Store) -> KeyRing:
+    """The keys of the settings, or of the data folder; made there at the first start.
+
+    Raises `BadKeys` when the database was written with other keys: what is stored could not be read, and what
+    is written now could not be read by those who have the right ones.
+    """
+    known = store.read_now(_key_mark)
     if settings.keys:
-        return KeyRing.parse(settings.keys)
-    return KeyRing.load(settings.key_file) if settings.key_file.exists() else KeyRing.create(settings.key_file)
+        keyring = KeyRing.parse(settings.keys)
+    elif settings.key_file.exists():
+        keyring = KeyRing.load(settings.key_file)
+    elif known is None:
+        keyring = KeyRing.create(settings.key_file)
+    else:
+        raise BadKeys(f"there is no {settings.key_file}, and this database was written with keys; bring them back")
+    mark = keyring.index("keys", "mark")
+    if known is None:
+        first = insert_into(store.dialect, tables.key_mark).on_conflict_do_nothing()
+        store.run_now(lambda conn: conn.execute(first, {"id": 1, "mark": mark}) and None)
+        known = store.read_now(_key_mark)
+    if known != mark:
+        raise BadKeys("this database was written with other keys; bring those back, or set SEGIN_KEYS")
+    return keyring
 
 
-def open_store(settings: Settings) -> Store:
-    """The database, brought to the newest form. Raises `storage.Unavailable`."""
+def _key_mark(conn: Connection) -> bytes | None:
+    return conn.execute(select(tables.key_mark.c.mark)).scalar()
+
+
+class NothingThereError(RuntimeError):
+    """A command that looks at what is stored found no database."""
+
+
+def open_store(settings: Settings, *, make: bool = True) -> Store:
+    """The database, brought to the newest form. Raises `storage.Unavailable`, `NothingThereError`.
+
+    Without `make`, no embedded database is made: a command given in another folder would look into an empty one.
+    """
+    if not make and not settings.database_url and not (settings.data_dir / "segin.db").exists():
+        folder = settings.data_dir.resolve()
+        raise NothingThereError(f"there is no database in {folder}; SEGIN_DATA_DIR names its folder")
     if not settings.database_url:
         settings.data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
     upgrade(settings.url)
@@ -62,7 +94,7 @@ async def serve(settings: Settings, *, watch: bool = False) -> None:
     shelf = Shelf(settings.library_dir if watch else None)
     for issue in shelf.look_again():
         log.warning("%s", issue)
-    worker = Worker(settings, store, key_ring(settings), channels_of(settings), shelf=shelf)
+    worker = Worker(settings, store, key_ring(settings, store), channels_of(settings), shelf=shelf)
     runner = web.AppRunner(application(worker), access_log=None, shutdown_timeout=5)
     await runner.setup()
     try:

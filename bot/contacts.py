@@ -58,6 +58,7 @@ class Contact:
     last_seq: int
     created_at: datetime
     consented_at: datetime | None = None
+    draft_until: datetime | None = None
     blocked: bool = False
     outgoing: list[dict[str, Any]] = field(default_factory=list)
 
@@ -113,6 +114,7 @@ def of_row(keyring: KeyRing, row: Row[Any]) -> Contact:
         last_seq=row.last_seq,
         created_at=row.created_at,
         consented_at=row.consented_at,
+        draft_until=row.draft_until,
         blocked=row.blocked_at is not None,
     )
 

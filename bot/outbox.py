@@ -79,7 +79,9 @@ class Lanes:
             self._sweeper.cancel()
             with contextlib.suppress(asyncio.CancelledError):
                 await self._sweeper
-        await asyncio.gather(*self._serving.values(), return_exceptions=True)
+        while self._serving:
+            await asyncio.gather(*self._serving.values(), return_exceptions=True)
+            await asyncio.sleep(0)  # a lane that was told to serve again begins now
 
     def serve(self, contact_id: uuid.UUID) -> None:
         """Something new waits for this contact: send it now."""

@@ -50,7 +50,7 @@ log = logging.getLogger(__name__)
 HEARD, OUTBOX = tables.heard, tables.outbox
 
 MAX_NEEDS = 8  # look-ups a turn
-DRAFT = timedelta(hours=24)  # how long an unfinished dialogue keeps what is sensitive (safeguarding.md)
+DRAFT = timedelta(hours=24)  # how long an unfinished dialogue keeps what is sensitive
 
 
 @dataclass(slots=True, eq=False)
@@ -341,7 +341,8 @@ class Round:
             "last_seq": contact.last_seq,
             "heard_at": self.now,
             "consented_at": (contact.consented_at or self.now) if consented else None,
-            "draft_until": self.now + DRAFT if drafts else None,
+            # before consent the day counts from the first word: that is what people are told
+            "draft_until": ((contact.draft_until if not consented else None) or self.now + DRAFT) if drafts else None,
         }
 
 

@@ -142,9 +142,11 @@ class Stage:
 
     def play(self, talk: Talk, language: str) -> Played:
         """Play one talk in one language."""
-        library = self.library
-        if talk.header("rules"):
-            library = replace(library, organisation=replace(EXAMPLE, timezone=library.organisation.timezone))
+        # a talk assumes a demonstration, unless it says which rules hold: so it comes out alike for every organisation
+        own = self.library.organisation
+        example = EXAMPLE if talk.header("rules") else Organisation()
+        known = {name: getattr(example, name) for name in ("name", "data_controller", "contacts", "on_call")}
+        library = replace(self.library, organisation=replace(own, **known))
         player = _Player(self._store, self._keyring, library, language, written=talk.header("language"))
         try:
             with _forced(talk.header("rules")):

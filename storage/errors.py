@@ -1,5 +1,5 @@
 """What can go wrong in storage. The docstring of an exception is its message."""
-# ruff: noqa: N818 `except Unavailable` says what is the case; "Error" at the end would add nothing
+
 
 
 class StorageError(Exception):

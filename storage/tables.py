@@ -194,6 +194,17 @@ revision_files = Table(
     Column("content", LargeBinary, nullable=False),
 )
 
+# ---------------------------------------------------------------- keys
+
+# One row: a mark of the key ring this database was written with. Other keys would write what these can't read.
+key_mark = Table(
+    "key_mark",
+    metadata,
+    Column("id", Integer, primary_key=True, autoincrement=False),
+    Column("mark", LargeBinary, nullable=False),  # KeyRing.index("keys")
+    CheckConstraint("id = 1", name="one_row"),
+)
+
 # ---------------------------------------------------------------- staff
 
 staff = Table(

@@ -32,7 +32,7 @@ OPERATOR = Staff("", "command line", "supervisor")
 
 
 def may(staff: Staff, deed: str, case: Seen) -> bool:
-    """Whether `staff` may do `deed` ("see", "answer") with a case (safeguarding.md, Staff)."""
+    """Whether `staff` may do `deed` ("see", "answer") with a case."""
     if deed not in ("see", "answer"):
         raise LookupError(f"no rule for the deed {deed!r}")
     if case.restricted:

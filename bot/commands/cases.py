@@ -57,15 +57,14 @@ def run(settings: Settings, given: argparse.Namespace) -> int:
 
 def _at_desk(settings: Settings, given: argparse.Namespace, deed: Callable[[Desk, Connection], T]) -> T:
     """Do something at the desk, in one transaction, as the person named."""
-    keyring = key_ring(settings)
-
     def work(conn: Connection) -> T:
         staff: Staff | None = find_staff(conn, given.staff) if given.staff else OPERATOR
         if staff is None:
             raise NotPossible(f"there is nobody called {given.staff}; segin staff list shows who there is")
         return deed(Desk(conn, keyring, staff, datetime.now(UTC)), conn)
 
-    with open_store(settings) as store:
+    with open_store(settings, make=False) as store:
+        keyring = key_ring(settings, store)
         return store.run_now(work)
 
 

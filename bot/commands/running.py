@@ -45,7 +45,10 @@ def add_to(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> N
     people.set_defaults(run=run_staff)
 
     auditing = commands.add_parser("audit", help="the log of what staff did")
-    auditing.add_subparsers(dest="deed", required=True).add_parser("verify", help="find rows that were changed")
+    verifying = auditing.add_subparsers(dest="deed", required=True).add_parser(
+        "verify", help="find rows that were changed, and print the head to keep elsewhere"
+    )
+    verifying.add_argument("--head", metavar="NUMBER:HASH", help="a head printed earlier: rows cut off since are found")
     auditing.set_defaults(run=run_audit)
 
 
@@ -94,14 +97,25 @@ def run_staff(settings: Settings, given: argparse.Namespace) -> int:
         except NotPossible as error:
             print(error, file=sys.stderr)
             return 1
-    print(f"{given.name} is there.")
+    print(f"{given.name} was added.")
     return 0
 
 
-def run_audit(settings: Settings, given: argparse.Namespace) -> int:  # noqa: ARG001 - one form for every command
-    with open_store(settings) as store:
-        fault = store.read_now(audit.verify)
+def run_audit(settings: Settings, given: argparse.Namespace) -> int:
+    expected = None
+    if given.head:
+        number, _, digest = given.head.partition(":")
+        try:
+            expected = audit.Head(int(number), bytes.fromhex(digest))
+        except ValueError:
+            print("--head takes what segin audit verify printed: NUMBER:HASH", file=sys.stderr)
+            return 2
+    with open_store(settings, make=False) as store:
+        fault = store.read_now(lambda conn: audit.verify(conn, expected))
+        head = store.read_now(audit.head)
     print(fault or "Every row is as it was written.")
+    if head:
+        print(f"Head: {head.number}:{head.hash.hex()}")
     return 1 if fault else 0
 
 
@@ -118,7 +132,7 @@ async def _talk(settings: Settings, name: str) -> None:
     channel = terminal.Terminal(lambda text: print(f"\n{text}\n", flush=True))
     store = open_store(settings)
     first_publish(store, settings.library_dir)
-    worker = Worker(settings, store, key_ring(settings), {channel.name: channel})
+    worker = Worker(settings, store, key_ring(settings, store), {channel.name: channel})
     await worker.start()
     print("Write, or a number. (voice 12s), (photo), (location) stand for those. Ctrl-D leaves.", flush=True)
     try:

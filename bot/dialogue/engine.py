@@ -5,8 +5,8 @@ What is heard is tried in this order, and the first that knows it has it:
 1. distress, in whatever flow, whoever holds the conversation
 2. a tap (it counts only while its step waits)
 3. words that work everywhere: menu, back, and the keywords of `anywhere` flows
-4. a long absence: continue, restart or menu?
-5. a conversation held by staff: it joins the case
+4. a conversation held by staff: it joins the case
+5. a long absence: continue, restart or menu?
 6. the step that waits
 7. the keywords of any other flow
 8. not understood: kindly, then more simply, then a person
@@ -211,7 +211,8 @@ class _Turn:
             self.scene.say(Text(key="words:reply_prompt"), accepts=("voice", "photo", "document"))
             return
         if answers:
-            self.scene.say(*staff_answer(answers[-1], case_id))
+            for answer in answers:
+                self.scene.say(*staff_answer(answer, case_id))
             return
         if carried_over:
             self.scene.says = carried_over

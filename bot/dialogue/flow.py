@@ -137,7 +137,7 @@ class OnCall:
 
 @dataclass(frozen=True, slots=True)
 class Organisation:
-    """Who serves Segin here. Incomplete, Segin is a demonstration (design.md)."""
+    """Who serves Segin here. Incomplete, Segin is a demonstration."""
 
     name: str = ""
     data_controller: str = ""

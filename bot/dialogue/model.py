@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
-MAX_TAP_BYTES = 64  # Telegram's callback_data; kept for every channel (shared/limits.md)
+MAX_TAP_BYTES = 64  # Telegram's callback_data; kept for every channel
 
 
 # ---------------------------------------------------------------- what is heard

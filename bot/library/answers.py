@@ -47,10 +47,14 @@ class _Answers:
             yield from self._placeholders(file, step, known, filed)
             yield from self._conditions(file.document, ("steps", name), file.raw(name), known)
             for where, answer in _used(file.raw(name)):
-                if answer not in known and self.all_read:
+                if answer not in known and self.all_read and not self._broken(file):
                     yield file.issue("unknown_name", name, *where, key=answer, near=nearest(answer, list(known)))
             if isinstance(step, Open):
                 yield from self._category(file, step, known)
+
+    def _broken(self, file: FlowFile) -> bool:
+        """A way leads nowhere: steps behind it seem to lack answers that are given on that way."""
+        return any(issue.path == file.document.path and issue.severity == "error" for issue in self.built.issues)
 
     def _placeholders(
         self, file: FlowFile, step: Step, known: Mapping[str, Values], filed: set[str]

@@ -15,7 +15,9 @@ from tests.walk.conftest import ROOT, Served, serving
 def at_home(tmp_path):
     """A command line with a data folder of its own; nothing is served."""
     with_folder = {"SEGIN_DATA_DIR": str(tmp_path / "data"), "PATH": "/usr/bin:/bin"}
-    return Served(with_folder, 0)
+    home = Served(with_folder, 0)
+    assert home.segin("migrate").returncode == 0
+    return home
 
 
 @pytest.fixture
@@ -76,6 +78,28 @@ def test_a_wrong_setting_is_named(at_home):
     for name, value in (("SEGIN_PORT", "eighty"), ("SEGIN_PROT", "80")):
         told = Served({**at_home.environment, name: value}, 0).segin("migrate")
         assert (told.returncode, name in told.stderr) == (2, True)
+
+
+def test_other_keys_are_refused(at_home, tmp_path):
+    """Lost or exchanged keys are told at once; nothing is written that the right keys could not read."""
+    assert at_home.segin("talk", stdin="1\n").returncode == 0
+    keys = tmp_path / "data" / "keys"
+    kept = keys.read_bytes()
+    keys.unlink()
+    told = at_home.segin("cases", "list")
+    assert (told.returncode, "bring them back" in told.stderr, keys.exists()) == (1, True, False)
+    elsewhere = {"SEGIN_DATA_DIR": str(tmp_path / "other"), "PATH": "/usr/bin:/bin"}
+    assert Served(elsewhere, 0).segin("talk", stdin="1\n").returncode == 0
+    keys.write_bytes((tmp_path / "other" / "keys").read_bytes())
+    assert "other keys" in at_home.segin("cases", "list").stderr
+    keys.write_bytes(kept)
+    assert at_home.segin("cases", "list").returncode == 0
+
+
+def test_looking_where_nothing_is_makes_nothing(tmp_path):
+    """A command given in the wrong folder says so, and leaves no empty database behind."""
+    told = Served({"SEGIN_DATA_DIR": str(tmp_path / "nowhere"), "PATH": "/usr/bin:/bin"}, 0).segin("cases", "list")
+    assert (told.returncode, "SEGIN_DATA_DIR" in told.stderr, (tmp_path / "nowhere").exists()) == (1, True, False)
 
 
 def test_staff_come_and_go(at_home):

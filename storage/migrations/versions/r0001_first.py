@@ -25,6 +25,13 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("number", name=op.f("pk_audit")),
     )
     op.create_table(
+        "key_mark",
+        sa.Column("id", sa.Integer(), autoincrement=False, nullable=False),
+        sa.Column("mark", sa.LargeBinary(), nullable=False),
+        sa.CheckConstraint("id = 1", name=op.f("ck_key_mark_one_row")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_key_mark")),
+    )
+    op.create_table(
         "contacts",
         sa.Column("id", Id(), nullable=False),
         sa.Column("channel", sa.String(), nullable=False),

@@ -12,7 +12,7 @@ from aiohttp.test_utils import TestClient, TestServer
 from PIL import Image
 from webchat_fakes import FakePost, application
 
-from bot.channels.webchat import WebChat, stream
+from bot.channels.webchat import NEWCOMERS_PER_MINUTE, WebChat, stream
 from bot.channels.webchat.limits import Flood
 from bot.channels.webchat.reading import MAX_FILE
 from bot.dialogue.model import Heard, Message, Place
@@ -432,7 +432,7 @@ async def test_newcomers_are_counted_per_place_and_only_our_proxy_may_tell_place
     for behind_proxy, many in ((False, False), (True, True)):
         async with chatting(behind_proxy=behind_proxy) as client:
             statuses = []
-            for number in range(40):
+            for number in range(NEWCOMERS_PER_MINUTE + 10):
                 client.session.cookie_jar.clear()
                 headers = PAGE | {"X-Forwarded-For": f"1.1.1.1, 10.0.0.{number}"}
                 statuses.append((await say(client, "start", headers=headers)).status)
@@ -441,7 +441,7 @@ async def test_newcomers_are_counted_per_place_and_only_our_proxy_may_tell_place
 
 async def test_invented_cookies_count_as_newcomers(client):
     statuses = []
-    for number in range(40):
+    for number in range(NEWCOMERS_PER_MINUTE + 10):
         client.session.cookie_jar.clear()
         headers = PAGE | {"Cookie": f"segin_chat={number:043d}"}
         statuses.append((await say(client, "start", headers=headers)).status)
