@@ -298,7 +298,7 @@ class Round:
         self.conn.execute(delete(CONTACTS).where(CONTACTS.c.id == contact.id))
         bare = contacts.fresh(self.keyring, contact.channel, contact.index, contact.open_address(), self.now)
         bare.last_seq = contact.last_seq  # the browser counts on
-        for name in ("id", "key", "wrapped_key", "address", "last_seq", "created_at", "consented_at"):
+        for name in ("id", "key", "wrapped_key", "address", "last_seq", "created_at", "consented_at", "draft_until"):
             setattr(contact, name, getattr(bare, name))
         contact.conversation = Conversation()
         contact.outgoing.clear()

@@ -86,12 +86,7 @@ def verify(conn: Connection, expected: Head | None = None) -> str | None:
     while rows := conn.execute(_page, {"after": after}).mappings().all():
         for row in rows:
             fault = _fault(row, number + 1, previous)
-            if (
-                fault is None
-                and expected
-                and row["number"] == expected.number
-                and row["hash"] != expected.hash
-            ):
+            if fault is None and expected and row["number"] == expected.number and row["hash"] != expected.hash:
                 fault = f"row {expected.number} is not the one seen earlier: the log was written anew"
             if fault is not None:
                 return fault

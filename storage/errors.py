@@ -1,7 +1,6 @@
 """What can go wrong in storage. The docstring of an exception is its message."""
 
 
-
 class StorageError(Exception):
     """Something went wrong in storage."""
 

@@ -40,10 +40,10 @@ class Pulled:
     capabilities: ClassVar[Capabilities] = Capabilities()
     repeats: ClassVar[int | None] = None
 
-    def routes(self, post: object) -> Iterable[Any]:
+    def routes(self, post: object) -> Iterable[Any]:  # noqa: ARG002 as the port has it
         return ()
 
-    async def send(self, address: str, message: Message) -> None:
+    async def send(self, address: str, message: Message) -> None:  # noqa: ARG002 as the port has it
         raise AssertionError("a page is not sent to")
 
 
@@ -59,7 +59,7 @@ class Pushed:
         self.sent: list[tuple[str, str]] = []
         self.outcomes: dict[str, list[Exception | None]] = {}
 
-    def routes(self, post: object) -> Iterable[Any]:
+    def routes(self, post: object) -> Iterable[Any]:  # noqa: ARG002 as the port has it
         return ()
 
     async def send(self, address: str, message: Message) -> None:

@@ -57,6 +57,7 @@ def run(settings: Settings, given: argparse.Namespace) -> int:
 
 def _at_desk(settings: Settings, given: argparse.Namespace, deed: Callable[[Desk, Connection], T]) -> T:
     """Do something at the desk, in one transaction, as the person named."""
+
     def work(conn: Connection) -> T:
         staff: Staff | None = find_staff(conn, given.staff) if given.staff else OPERATOR
         if staff is None:

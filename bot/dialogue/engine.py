@@ -284,7 +284,7 @@ class _Turn:
         held = self.scene.conversation.hold
         if held is None or not self._at_hold() or heard.kind == "start":
             return False
-        if self.scene.world.now > held.until:  # they were told when it ended
+        if self.scene.world.now >= held.until:  # they were told when it ended
             self.scene.conversation = replace(self.scene.conversation, hold=None)
             return False
         content = spoken(heard)

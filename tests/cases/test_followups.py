@@ -169,14 +169,27 @@ async def test_a_stranger_is_forgotten_a_day_after_the_last_word(house):
     assert {row.contact_id for row in await house.rows(OUTBOX)} == {(await house.contact("awa")).id}
 
 
-async def test_a_stranger_who_still_writes_is_not_forgotten(house):
-    """The day counts from the last message."""
-    await house.hear("eve", "start")
+async def test_a_strangers_day_counts_from_the_first_word(house):
+    """Writing on does not keep them longer than they were told; agreeing does."""
+    for who in ("eve", "awa"):
+        await house.hear(who, "start")
     house.later(hours=20)
-    await house.hear("eve", "français")
-    house.later(hours=20)
+    await house.talk("eve", "français")
+    await house.talk("awa", "français", "d'accord")
+    house.later(hours=5)
     await tidy(house)
-    assert await house.contact("eve") is not None
+    assert await house.contact("eve") is None
+    assert await house.contact("awa") is not None
+
+
+async def test_the_good_bye_of_an_erased_person_can_be_fetched_for_a_day(house):
+    """However old the person's own day was."""
+    await house.talk("eve", "start", "français")
+    house.later(hours=23)
+    told = await house.talk("eve", "effacer", "oui")
+    house.later(hours=23)
+    await tidy(house)
+    assert await said(house, "eve") == texts(told)[-1:]
 
 
 async def test_what_is_left_of_an_erased_person_is_forgotten_too(house):

@@ -288,11 +288,11 @@ def test_the_reply_button_holds_the_chat_only_for_a_case_that_staff_answered():
     assert chat.effects == [AddToCase({"kind": "voice", "id": "f" * 32, "seconds": 4}, case=case)]
 
 
-def test_the_read_button_shows_the_newest_answer_and_leaves_the_dialogue_where_it_is():
+def test_the_read_button_shows_the_answers_and_leaves_the_dialogue_where_it_is():
     """Of a restricted case the words come only after the tap; the waiting step stays."""
     case = "c" * 32
     chat = Chat(known={Need("answers", case): ("Un", "Deux")}).hear("plainte", "oui", f"tap {engine.read_tap(case)}")
-    assert chat.words == ["Une personne vous répond :\nDeux"]
+    assert chat.words == ["Une personne vous répond :\nUn", "Une personne vous répond :\nDeux"]
     assert chat.taps == [engine.reply_tap(case)]
     assert chat.at == "complaint/kind"
 

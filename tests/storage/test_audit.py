@@ -78,9 +78,7 @@ def test_a_row_edited_with_care_is_named(store: Store):
 
     rows = store.read_now(lambda conn: [dict(row) for row in conn.execute(select(audit_log)).mappings()])
     store.run_now(forge)
-    store.run_now(
-        lambda conn: conn.execute(insert(audit_log), [row for row in rows if row["number"] > 4]) and None
-    )
+    store.run_now(lambda conn: conn.execute(insert(audit_log), [row for row in rows if row["number"] > 4]) and None)
     assert "row 5 was edited or moved: it does not follow" in (verdict(store) or "")
 
 

@@ -30,9 +30,7 @@ def test_constraints_agree(empty_database_url: str):
 
     def checks(conn):
         look = inspect(conn)
-        return {
-            name: {one["name"] for one in look.get_check_constraints(name)} for name in look.get_table_names()
-        }
+        return {name: {one["name"] for one in look.get_check_constraints(name)} for name in look.get_table_names()}
 
     def definitions(conn):
         rows = conn.exec_driver_sql("SELECT name, sql FROM sqlite_master WHERE sql IS NOT NULL").all()

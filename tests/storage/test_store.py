@@ -52,9 +52,7 @@ async def test_works_of_a_lane_keep_their_order(database_url: str):
         return inner
 
     with Store(database_url, writers=3) as store:
-        await asyncio.gather(
-            *(store.run(work(lane, number), lane) for number in range(10) for lane in range(5))
-        )
+        await asyncio.gather(*(store.run(work(lane, number), lane) for number in range(10) for lane in range(5)))
     for lane in range(5):
         assert [number for at, number in done if at == lane] == list(range(10))
 

@@ -111,9 +111,7 @@ async def test_erasing_a_contact_takes_what_hangs_on_it(store: Store, keyring: K
         conn.execute(insert(contacts), row)
         conn.execute(insert(outbox), waits)
         conn.execute(insert(cases), case)
-        conn.execute(
-            insert(attachments), file | {"id": random_id(), "contact_id": row["id"], "case_id": None}
-        )
+        conn.execute(insert(attachments), file | {"id": random_id(), "contact_id": row["id"], "case_id": None})
         conn.execute(insert(attachments), file | {"id": random_id(), "contact_id": None, "case_id": case_id})
         conn.execute(
             insert(heard),
@@ -202,8 +200,7 @@ async def test_a_round(store: Store, keyring: KeyRing):
         conn.execute(missing, rows)
         known = conn.execute(locked, {"who": [("web", index) for index in new]}).all()
         turns = [
-            {"this": row.id, "conversation": message, "last_seq": row.last_seq + 1, "heard_at": NOW}
-            for row in known
+            {"this": row.id, "conversation": message, "last_seq": row.last_seq + 1, "heard_at": NOW} for row in known
         ]
         conn.execute(written, turns)
         conn.execute(

@@ -132,14 +132,15 @@ def test_a_missing_translation_of_a_talk_is_seen_in_the_other_language(stage):
 def test_staff_answer_the_case_of_the_talk_and_not_an_older_one(stage):
     """Two talks file cases at the same moment; each gets the answer to its own."""
     content = (
-        "# Réponse\nlanguage: fr\nyou: personne\nbot: …\nyou: oui\nbot: …\nyou: passer\nnow: case opened request/person\n"
-        "bot: …\nbot: …\nstaff: Bonjour Awa\nbot: Une personne vous répond : Bonjour Awa [Répondre]\n"
+        "# Réponse\nlanguage: fr\nyou: personne\nbot: …\nyou: oui\nbot: …\nyou: passer\n"
+        "now: case opened request/person\nbot: …\nbot: …\n"
+        "staff: Bonjour Awa\nbot: Une personne vous répond : Bonjour Awa [Répondre]\n"
     )
     for _ in range(4):
         assert play(stage, content).problem == ""
 
 
-def test_steps_in_no_talk_are_told(monkeypatch):
+def test_steps_in_no_talk_are_told():
     """A step that no talk passes is a problem, named with its file."""
     small = {path: content for path, content in files.read_folder(ROOT).items() if not path.endswith(".talk")}
     problems = talks.run_all({**small, "flows/planted.talk": GOOD.encode()})

@@ -193,9 +193,7 @@ def upgrade() -> None:
         sa.Column("size", sa.Integer(), nullable=False),
         sa.Column("created_at", Moment(), nullable=False),
         sa.Column("bytes", sa.LargeBinary(), nullable=False),
-        sa.CheckConstraint(
-            "(contact_id IS NULL) <> (case_id IS NULL)", name=op.f("ck_attachments_one_owner")
-        ),
+        sa.CheckConstraint("(contact_id IS NULL) <> (case_id IS NULL)", name=op.f("ck_attachments_one_owner")),
         sa.ForeignKeyConstraint(
             ["case_id"], ["cases.id"], name=op.f("fk_attachments_case_id_cases"), ondelete="CASCADE"
         ),
