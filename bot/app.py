@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import gc
 import logging
 import signal
 from datetime import UTC, datetime
@@ -99,6 +100,10 @@ async def serve(settings: Settings, *, watch: bool = False) -> None:
     await runner.setup()
     try:
         await web.TCPSite(runner, settings.host, settings.port, backlog=1024).start()
+        # The library and all modules stay for good: without this, Python's collector goes through all of it again
+        # and again while people wait (measured: 60 to 85 ms each time, the worst of the p99).
+        gc.collect()
+        gc.freeze()
         log.info("Segin listens at http://%s:%d/", settings.host, settings.port)
         if worker.demonstration:
             missing = ", ".join(shelf.library.organisation.missing)

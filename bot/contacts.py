@@ -17,6 +17,8 @@ from storage import DataKey, KeyRing, tables, uuid7
 
 CONTACTS = tables.contacts
 
+PAD = 256  # bytes
+
 _encode = msgspec.json.Encoder().encode
 _conversation = msgspec.json.Decoder(Conversation).decode
 _message = msgspec.json.Decoder(Message).decode
@@ -38,6 +40,11 @@ _HEARD_BEFORE = (
     "SELECT heard.address_index, heard.message_index FROM (VALUES {pairs}) AS asked CROSS JOIN heard "
     "WHERE heard.address_index = asked.column1 AND heard.message_index = asked.column2"
 )
+
+
+def padded(body: bytes) -> bytes:
+    """JSON made longer with spaces, so that the length of what is sealed does not tell what was said."""
+    return body + b" " * (-len(body) % PAD)
 
 
 def address_index(keyring: KeyRing, channel: str, address: str) -> bytes:
@@ -63,12 +70,12 @@ class Contact:
     outgoing: list[dict[str, Any]] = field(default_factory=list)
 
     def seal_conversation(self) -> bytes:
-        return self.key.seal(_encode(self.conversation), "conversation", self.id.bytes)
+        return self.key.seal(padded(_encode(self.conversation)), "conversation", self.id.bytes)
 
-    def say(self, message: Message, now: datetime) -> int:
-        """Put a worded message into this contact's lane; returns its `seq`."""
+    def say(self, message: Message, now: datetime, *, expires: datetime | None = None) -> int:
+        """Put a worded message into this contact's lane; returns its `seq`. Unfetched, it goes when it `expires`."""
         self.last_seq += 1
-        self._put(self.last_seq, _encode(message), now, is_say=False, cancel=None)
+        self._put(self.last_seq, _encode(message), now, is_say=False, cancel=None, expires=expires)
         return self.last_seq
 
     def say_later(self, say: Say, due: datetime, cancel: str) -> None:
@@ -76,7 +83,16 @@ class Contact:
         self.last_seq += 1
         self._put(-self.last_seq, _encode(say), due, is_say=True, cancel=cancel)
 
-    def _put(self, seq: int, body: bytes, due: datetime, *, is_say: bool, cancel: str | None) -> None:
+    def _put(
+        self,
+        seq: int,
+        body: bytes,
+        due: datetime,
+        *,
+        is_say: bool,
+        cancel: str | None,
+        expires: datetime | None = None,
+    ) -> None:
         row_id = uuid7()
         self.outgoing.append(
             {
@@ -84,10 +100,11 @@ class Contact:
                 "contact_id": self.id,
                 "seq": seq,
                 "due_at": due,
-                "body": self.key.seal(body, "outbox", row_id.bytes),
+                "body": self.key.seal(padded(body), "outbox", row_id.bytes),
                 "is_say": is_say,
                 "cancel": cancel,
                 "attempts": 0,
+                "expires_at": expires,
             }
         )
 

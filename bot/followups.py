@@ -6,14 +6,14 @@ Each look is one short transaction; several workers may look at once without har
 import asyncio
 import contextlib
 import logging
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from datetime import datetime, timedelta
 
 from sqlalchemy import ColumnElement, Connection, delete, select, update
 
 from bot import contacts
 from bot.contacts import CONTACTS
-from bot.dialogue import engine
+from bot.dialogue import drafts
 from bot.dialogue.flow import Library
 from bot.inbox import utc_now
 from bot.library.shelf import NoLibrary, Shelf
@@ -29,7 +29,7 @@ EVERY = 1.0  # seconds between looks for words that are due
 TIDY_EVERY = 600.0  # seconds between looks for what may be forgotten
 AT_ONCE = 100
 FORGET_AT_ONCE = 500
-FILE_DRAFT = timedelta(hours=24)
+DRAFT = timedelta(hours=24)
 IDLE = timedelta(days=365)  # nothing heard for so long: the contact is forgotten
 
 
@@ -44,8 +44,8 @@ class Followups:
 
     def start(self) -> None:
         self._tasks = [
-            asyncio.create_task(self._again(self.say_due, EVERY)),
-            asyncio.create_task(self._again(self.tidy, TIDY_EVERY)),
+            asyncio.create_task(self._again(self._said_due, EVERY)),
+            asyncio.create_task(self._again(self._tidied, TIDY_EVERY)),
         ]
 
     async def stop(self) -> None:
@@ -54,14 +54,23 @@ class Followups:
             with contextlib.suppress(asyncio.CancelledError):
                 await task
 
-    async def _again(self, work: Callable[[Connection], object], seconds: float) -> None:
+    async def _again(self, work: Callable[[], Awaitable[None]], seconds: float) -> None:
         while True:
             try:
-                if work != self.say_due or await self.store.read(self._anything_due):
-                    await self.store.run(work)
+                await work()
             except (StorageUnavailable, NoLibrary) as error:
-                log.warning("%s is put off: %s", work.__name__, type(error).__name__)
+                log.warning("what time brings is put off: %s", type(error).__name__)
             await asyncio.sleep(seconds)
+
+    async def _said_due(self) -> None:
+        if await self.store.read(self._anything_due):
+            await self.store.run(self.say_due)
+
+    async def _tidied(self) -> None:
+        more = True
+        while more:
+            more = await self.store.run(self.tidy)
+        await self.store.scrub()
 
     def _anything_due(self, conn: Connection) -> bool:
         due = select(OUTBOX.c.id).where(OUTBOX.c.is_say.is_(True), OUTBOX.c.due_at <= self.clock()).limit(1)
@@ -86,29 +95,35 @@ class Followups:
             conn.execute(OUTBOX.insert(), contact.outgoing)
             conn.execute(update(CONTACTS).where(CONTACTS.c.id == contact.id).values(last_seq=contact.last_seq))
 
-    def tidy(self, conn: Connection) -> None:
-        """Forget: strangers after a day, unfinished drafts after a day, message ids nobody will repeat."""
+    def tidy(self, conn: Connection) -> bool:
+        """Forget: strangers after a day, unfinished drafts after a day, message ids nobody will repeat.
+
+        A part at a time; True when there may be more.
+        """
         now, library = self.clock(), self.shelf.current(conn)
-        self._forget_where(conn, CONTACTS.c.consented_at.is_(None) & (CONTACTS.c.draft_until <= now))
-        self._forget_where(conn, CONTACTS.c.heard_at <= now - IDLE)
-        drafts = select(CONTACTS.c.id).where(CONTACTS.c.draft_until <= now, CONTACTS.c.consented_at.is_not(None))
-        late = conn.execute(drafts.order_by(CONTACTS.c.address_index).limit(AT_ONCE)).all()
+        strangers = self._forget_where(conn, CONTACTS.c.consented_at.is_(None) & (CONTACTS.c.draft_until <= now))
+        idle = self._forget_where(conn, CONTACTS.c.heard_at <= now - IDLE)
+        lying = select(CONTACTS.c.id).where(CONTACTS.c.draft_until <= now, CONTACTS.c.consented_at.is_not(None))
+        late = conn.execute(lying.order_by(CONTACTS.c.address_index).limit(AT_ONCE)).all()
         for row in late:
             contact = contacts.locked_by_id(conn, self.keyring, row.id)
             if contact is not None:
-                contact.conversation = engine.without_drafts(library, contact.conversation)
+                contact.conversation = drafts.without_drafts(library, contact.conversation)
                 conn.execute(
                     update(CONTACTS)
                     .where(CONTACTS.c.id == contact.id)
                     .values(conversation=contact.seal_conversation(), draft_until=None)
                 )
-        conn.execute(delete(FILES).where(FILES.c.contact_id.is_not(None), FILES.c.created_at <= now - FILE_DRAFT))
+        conn.execute(delete(FILES).where(FILES.c.contact_id.is_not(None), FILES.c.created_at <= now - DRAFT))
         conn.execute(delete(HEARD).where(HEARD.c.expires_at <= now))
+        conn.execute(update(HEARD).where(HEARD.c.failed.is_not(None), HEARD.c.at <= now - DRAFT).values(failed=None))
+        conn.execute(delete(OUTBOX).where(OUTBOX.c.expires_at <= now))
         self._expire(conn, library, now)
         self._blend(conn, now)
+        return FORGET_AT_ONCE in (strangers, idle) or len(late) == AT_ONCE
 
     @staticmethod
-    def _forget_where(conn: Connection, condition: ColumnElement[bool]) -> None:
+    def _forget_where(conn: Connection, condition: ColumnElement[bool]) -> int:
         """Contacts nobody is talking with at this moment, and the ids of their messages that never expire."""
         found = select(CONTACTS.c.id, CONTACTS.c.address_index).where(condition).order_by(CONTACTS.c.address_index)
         rows = conn.execute(found.limit(FORGET_AT_ONCE).with_for_update(skip_locked=True)).all()
@@ -116,6 +131,7 @@ class Followups:
             conn.execute(delete(CONTACTS).where(CONTACTS.c.id.in_([row.id for row in rows])))
             theirs = HEARD.c.address_index.in_([row.address_index for row in rows])
             conn.execute(delete(HEARD).where(theirs, HEARD.c.expires_at.is_(None)))
+        return len(rows)
 
     @staticmethod
     def _blend(conn: Connection, now: datetime) -> None:

@@ -4,8 +4,9 @@ import asyncio
 import contextlib
 import logging
 from collections.abc import AsyncIterator, Callable
+from datetime import UTC, datetime
 
-from sqlalchemy import Connection, bindparam, delete, func, select
+from sqlalchemy import Connection, bindparam, delete, func, select, update
 
 from bot import contacts
 from bot.channels.base import Said
@@ -105,7 +106,7 @@ def waiting_after(
         row = conn.execute(
             select(CONTACTS).where(CONTACTS.c.channel == channel, CONTACTS.c.address_index == address_index)
         ).first()
-        if row is None:
+        if row is None or row.blocked_at is not None:
             return None
         if cursor >= row.last_seq:
             return []
@@ -132,3 +133,15 @@ def acknowledge(channel: str, address_index: bytes, cursor: int) -> Callable[[Co
         )
 
     return drop
+
+
+def leave(channel: str, address_index: bytes) -> Callable[[Connection], None]:
+    """Nothing more goes to this address, and what waited goes."""
+
+    def close(conn: Connection) -> None:
+        this = (CONTACTS.c.channel == channel) & (CONTACTS.c.address_index == address_index)
+        contact = select(CONTACTS.c.id).where(this).scalar_subquery()
+        conn.execute(delete(OUTBOX).where(OUTBOX.c.contact_id == contact))
+        conn.execute(update(CONTACTS).where(this).values(blocked_at=datetime.now(UTC)))
+
+    return close

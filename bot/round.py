@@ -10,7 +10,7 @@ import traceback
 import uuid
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import filetype
@@ -21,7 +21,7 @@ from bot import contacts
 from bot.cases import filing
 from bot.channels.base import Channel, Incoming, Said, Told
 from bot.contacts import CONTACTS, Contact
-from bot.dialogue import engine
+from bot.dialogue import drafts, engine, holding
 from bot.dialogue.flow import Library
 from bot.dialogue.letters import clean
 from bot.dialogue.model import (
@@ -40,6 +40,7 @@ from bot.dialogue.model import (
     World,
     literal,
 )
+from bot.dialogue.rules import has_consented
 from bot.wording import word
 from storage import KeyRing, insert_into, tables
 from storage import Unavailable as StorageUnavailable
@@ -50,6 +51,7 @@ log = logging.getLogger(__name__)
 HEARD, OUTBOX = tables.heard, tables.outbox
 
 MAX_NEEDS = 8  # look-ups a turn
+BRIEF = timedelta(hours=1)  # how long a message that leads to an anonymous case waits to be fetched
 DRAFT = timedelta(hours=24)  # how long an unfinished dialogue keeps what is sensitive
 
 
@@ -227,7 +229,9 @@ class Round:
             self._hear(entry, failure=place_of(error), raw=(contact, heard))
         self.advanced.append(contact)
         self.outgoing.extend(contact.outgoing)
-        told = Told((*(before if keeps_before else ()), *said), new=new) if entry.channel.pulls else Told((), new=new)
+        erased = any(isinstance(effect, Forget) for effect in turn.effects)
+        all_said = (*(before if keeps_before else ()), *said) if entry.channel.pulls else ()
+        told = Told(all_said, new=new, erased=erased)
         pushes = bool(said) and not entry.channel.pulls
         return Result(entry, contact.id, told, pushes, turn.effects, turn.passed, failed)
 
@@ -258,8 +262,10 @@ class Round:
     ) -> tuple[list[Said], bool]:
         """Effects first, then words. Returns what is said, and whether what waited before still counts."""
         before, contact.conversation = contact.conversation, turn.conversation
+        # what names a receipt, or the case it opens, must not wait long beside the person
+        brief = self.now + BRIEF if any(need.what == "case" for need in world.known) else None
         if not turn.effects:
-            said = self._speak(contact, turn.says, turn.conversation.language)
+            said = self._speak(contact, turn.says, turn.conversation.language, expires=brief)
             self._keep_file(contact, fresh)
             return said, True
         outcome = _Effects(self, contact, world, fresh)
@@ -272,14 +278,25 @@ class Round:
                 self._keep_file(contact, fresh)
             language = turn.conversation.language or before.language
             says = (Say(Text(key="words:apology")),) if outcome.lost else turn.says
-            said = self._speak(contact, says, language, outcome.filed.values() if outcome.filed else None)
+            case = outcome.filed.values() if outcome.filed else None
+            brief = self.now + BRIEF if outcome.clean_slate and not outcome.forgotten else brief
+            said = self._speak(contact, says, language, case, expires=brief)
+        if outcome.clean_slate:  # nor does the raw text of a turn that failed stay
+            mine = HEARD.c.address_index == contact.index
+            self.conn.execute(update(HEARD).where(mine, HEARD.c.failed.is_not(None)).values(failed=None))
         return said, not outcome.clean_slate
 
     def _speak(
-        self, contact: Contact, says: Iterable[Say], language: str, case: Mapping[str, Text] | None = None
+        self,
+        contact: Contact,
+        says: Iterable[Say],
+        language: str,
+        case: Mapping[str, Text] | None = None,
+        *,
+        expires: datetime | None = None,
     ) -> list[Said]:
         messages = [word(say, self.library, language, case) for say in says]
-        return [Said(contact.say(message, self.now), message) for message in messages]
+        return [Said(contact.say(message, self.now, expires=expires), message) for message in messages]
 
     def _apologise(self, contact: Contact) -> Said:
         return self._speak(contact, [Say(Text(key="words:apology"))], contact.conversation.language)[0]
@@ -333,8 +350,8 @@ class Round:
             self.conn.execute(insert(OUTBOX), self.outgoing)
 
     def _advanced_row(self, contact: Contact) -> dict[str, Any]:
-        consented = bool(contact.conversation.facts.get("consent"))
-        drafts = not consented or engine.has_drafts(self.library, contact.conversation)
+        consented = has_consented(contact.conversation.facts)
+        private = not consented or drafts.has_drafts(self.library, contact.conversation)
         return {
             "contact": contact.id,
             "conversation": contact.seal_conversation(),
@@ -342,7 +359,7 @@ class Round:
             "heard_at": self.now,
             "consented_at": (contact.consented_at or self.now) if consented else None,
             # before consent the day counts from the first word: that is what people are told
-            "draft_until": ((contact.draft_until if not consented else None) or self.now + DRAFT) if drafts else None,
+            "draft_until": ((contact.draft_until if not consented else None) or self.now + DRAFT) if private else None,
         }
 
 
@@ -380,11 +397,11 @@ class _Effects:
 
     def _hold(self, case_id: str) -> None:
         """Staff and the person write to each other from here on; if nobody does, that is said in time."""
-        self.contact.conversation = engine.hold(self.library, self.contact.conversation, case_id, self.world)
+        self.contact.conversation = holding.hold(self.library, self.contact.conversation, case_id, self.world)
         due = self.world.now + self.library.organisation.hold
         hours = literal(f"{self.library.organisation.hold / timedelta(hours=1):g}")
         ended = Say(Text(key="words:hold_ended", values={"hours": hours}))
-        self.contact.say_later(ended, due, engine.hold_name(case_id))
+        self.contact.say_later(ended, due, holding.hold_name(case_id))
 
 
 class Unwritable(Exception):

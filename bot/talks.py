@@ -42,7 +42,7 @@ EXAMPLE = Organisation(
     data_controller="Organisation d'exemple",
     contacts=("Bureau d'exemple",),
     on_call=OnCall(
-        "Équipe d'exemple", "00 00 00 00", "tous les jours", dict.fromkeys(range(7), (480, 1020)), "exemple"
+        "Équipe d'exemple", "00 00 00 00", "tous les jours", dict.fromkeys(range(7), ((480, 1020),)), "exemple"
     ),
 )
 WRITER = Staff("", "exemple", "protection", cleared=True)

@@ -15,8 +15,8 @@ from babel.dates import format_date, format_time
 
 from bot.dialogue.flow import SOURCE_LANGUAGE, Library
 from bot.dialogue.model import Button, Message, Say, Text
+from bot.library.placeholders import PLACEHOLDER
 
-PLACEHOLDER = re.compile(r"\{([a-z_][a-z0-9_.]*)\}")
 BULLET = "• "
 LOCALES = {"en": "en_GB"}  # the day before the month and 24 hours, as people here write them
 

@@ -10,12 +10,12 @@ from sqlalchemy import Connection
 
 from bot import contacts
 from bot.channels.base import Channel, Incoming, Said, Told, Unavailable
-from bot.dialogue.model import Alert
+from bot.dialogue.model import Effect, Forget, OpenCase
 from bot.followups import Followups
 from bot.inbox import Inbox, utc_now
 from bot.library.shelf import Shelf
 from bot.outbox import Lanes
-from bot.pages import News, acknowledge, waiting_after
+from bot.pages import News, acknowledge, leave, waiting_after
 from bot.round import Result
 from bot.settings import Settings
 from storage import KeyRing, Store
@@ -43,6 +43,7 @@ class Worker:
     ) -> None:
         self.settings, self.store, self.keyring, self.channels = settings, store, keyring, channels
         self.shelf = shelf or Shelf()
+        self._scrubbing: asyncio.Task[None] | None = None
         self.lanes = Lanes(store, keyring, channels)
         self.pages = News(store)
         self.followups = Followups(store, keyring, self.shelf, clock=clock)
@@ -57,7 +58,6 @@ class Worker:
         self.metrics = CollectorRegistry()
         self._turns = Counter("segin_turns", "Messages taken", registry=self.metrics)
         self._failed = Counter("segin_failed_turns", "Turns that raised and were set aside", registry=self.metrics)
-        self._alerts = Counter("segin_alerts", "Times somebody may have been in danger", registry=self.metrics)
 
     @property
     def demonstration(self) -> bool:
@@ -107,6 +107,12 @@ class Worker:
     def news(self, channel: Channel, address: str) -> AsyncIterator[None]:
         return self.pages.wait_for(self._index(channel, address))
 
+    async def leave(self, channel: Channel, address: str) -> None:
+        try:
+            await self.store.run(leave(channel.name, self._index(channel, address)))
+        except StorageUnavailable as error:
+            raise Unavailable(str(error)) from error
+
     def words(self, key: str, language: str = "") -> str:
         return self.shelf.library.words(key, language)
 
@@ -119,10 +125,19 @@ class Worker:
                 self._failed.inc()
             if result.pushes and result.contact_id is not None:
                 self.lanes.serve(result.contact_id)
-            for effect in result.effects:
-                if isinstance(effect, Alert):
-                    self._alerts.inc()
-                    log.warning("1 alerte")
+        if any(_leaves_traces(effect) for result in results for effect in result.effects):
+            self._scrubbing = asyncio.create_task(self._scrub())
+
+    async def _scrub(self) -> None:
+        """Old pages of SQLite's log still hold what was just taken out of the tables."""
+        try:
+            await self.store.scrub()
+        except StorageUnavailable as error:
+            log.warning("the log of the database is not emptied: %s", error)
 
     def _index(self, channel: Channel, address: str) -> bytes:
         return contacts.address_index(self.keyring, channel.name, address)
+
+
+def _leaves_traces(effect: Effect) -> bool:
+    return isinstance(effect, Forget) or (isinstance(effect, OpenCase) and effect.anonymous)

@@ -77,6 +77,7 @@ heard = Table(
     Column("failed", LargeBinary),  # sealed: the raw message of a turn that raised
     Column("failure", String),  # exception class and place in the code, no content
     _index_where("heard", "expires_at", "expires_at IS NOT NULL"),
+    _index_where("heard", "at", "failed IS NOT NULL"),
     sqlite_with_rowid=False,
 )
 
@@ -93,8 +94,10 @@ outbox = Table(
     Column("cancel", String),  # the name by which CallOff finds it
     Column("attempts", Integer, nullable=False, default=0),
     Column("gave_up_at", Moment),
+    Column("expires_at", Moment),  # said or not, it goes then: a receipt must not stay with the person's row
     UniqueConstraint("contact_id", "seq"),
     Index("ix_outbox_due_at", "due_at"),
+    _index_where("outbox", "expires_at", "expires_at IS NOT NULL"),
 )
 
 # One lane per contact of a channel that is pushed to: who sends now, and until when.
@@ -131,7 +134,7 @@ cases = Table(
     Column("opened_at", Moment, nullable=False),
     Column("due_at", Moment, nullable=False),
     Column("last_step_at", Moment, nullable=False),
-    Column("held_until", Moment),  # staff hold the conversation
+    Column("in_chat", Boolean, nullable=False, default=True),  # staff may answer into the chat
     Column("data_key", LargeBinary, nullable=False),  # wrapped
     Column("receipt_index", LargeBinary, nullable=False, unique=True),  # KeyRing.index("receipt", digits)
     Column("outcome", String),

@@ -12,7 +12,7 @@ from bot import contacts
 from bot.cases import filing, numbers, statuses
 from bot.cases.may import OPERATOR, Seen, Staff, may
 from bot.contacts import CONTACTS
-from bot.dialogue import engine
+from bot.dialogue import holding
 from bot.dialogue.flow import Library
 from bot.dialogue.model import Say, World
 from bot.wording import word
@@ -80,7 +80,7 @@ class Desk:
         elif status != "all":
             query = query.where(CASES.c.status == status)
         rows = [row for row in self.conn.execute(query) if self._may("see", row)]
-        self._log("list", None, f"{len(rows)} cases")
+        self._log("list", None)  # no number: the difference between two people's would count what one may not see
         return [self._summary(row) for row in rows]
 
     def show(self, reference: str) -> tuple[Summary, list[Line]]:
@@ -111,6 +111,7 @@ class Desk:
         """
         if not words.strip():
             raise NotPossible("an answer needs words")
+        contact = self._contact_of(reference)
         row = self._find(reference, "answer")
         if not statuses.can(row.status, "answer"):
             raise NotPossible(f"a case that is {row.status} can't be answered; reopen it first")
@@ -122,20 +123,27 @@ class Desk:
         status = statuses.after(row.status, "answer")
         self.conn.execute(update(CASES).where(CASES.c.id == row.id).values(status=status, last_step_at=at))
         self._log("answer", row)
-        return "chat" if self._deliver(row, words, library) else "mailbox"
+        reached = contact is not None and row.in_chat and not contact.blocked
+        if contact is not None and reached:
+            self._deliver(contact, row, words, library)
+        return "chat" if reached else "mailbox"
 
     # ------------------------------------------------------------ the parts
 
-    def _deliver(self, row: Row[Any], words: str, library: Library) -> bool:
+    def _contact_of(self, reference: str) -> contacts.Contact | None:
+        """Whose case it is, locked before the case itself: rounds lock in that order, too."""
+        whose = select(CASES.c.contact_id).where(CASES.c.reference == numbers.read_reference(reference))
+        contact_id = self.conn.execute(whose).scalar()
+        return contacts.locked_by_id(self.conn, self.keyring, contact_id) if contact_id else None
+
+    def _deliver(self, contact: contacts.Contact, row: Row[Any], words: str, library: Library) -> None:
         """Into the lane of the contact. Of a restricted case only a neutral notice: the phone may be shared."""
-        contact = contacts.locked_by_id(self.conn, self.keyring, row.contact_id) if row.contact_id else None
-        if contact is None or contact.blocked:
-            return False
         case_id = row.id.hex
+        self._call_off(contact, case_id)
         if row.restricted:
-            say = Say(*engine.neutral_notice(case_id))
+            say = Say(*holding.neutral_notice(case_id))
         else:
-            say = Say(*engine.staff_answer(words, case_id), accepts=("voice", "photo", "document"))
+            say = Say(*holding.staff_answer(words, case_id), accepts=("voice", "photo", "document"))
             self._hold(contact, case_id, library)
         contact.say(word(say, library, contact.conversation.language), self.now)
         self.conn.execute(insert(OUTBOX), contact.outgoing)
@@ -144,20 +152,22 @@ class Desk:
             .where(CONTACTS.c.id == contact.id)
             .values(conversation=contact.seal_conversation(), last_seq=contact.last_seq)
         )
-        return True
+
+    def _call_off(self, contact: contacts.Contact, case_id: str) -> None:
+        """Somebody answered: nobody is told any more that nobody did."""
+        name = holding.hold_name(case_id)
+        self.conn.execute(delete(OUTBOX).where(OUTBOX.c.contact_id == contact.id, OUTBOX.c.cancel == name))
 
     def _hold(self, contact: contacts.Contact, case_id: str, library: Library) -> None:
-        """Somebody answered: nobody is told any more that nobody did; what is written next joins the case.
+        """What is written next joins the case.
 
         A person in the midst of something else is not drawn out of it: they have the button to reply.
         """
-        name = engine.hold_name(case_id)
-        self.conn.execute(delete(OUTBOX).where(OUTBOX.c.contact_id == contact.id, OUTBOX.c.cancel == name))
         talk = contact.conversation
         held = talk.hold is not None and talk.hold.case == case_id
         idle = not talk.frames or (talk.top.flow, talk.top.step) == ("main", "menu")
         if held or (idle and talk.hold is None):
-            contact.conversation = engine.hold(library, talk, case_id, World(self.now))
+            contact.conversation = holding.hold(library, talk, case_id, World(self.now))
 
     def _find(self, reference: str, deed: str) -> Row[Any]:
         row = self.conn.execute(

@@ -8,7 +8,7 @@ there, all in the turn's own commit.
 import uuid
 from collections.abc import Mapping
 from dataclasses import KW_ONLY, dataclass, field, replace
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 import msgspec
@@ -21,8 +21,6 @@ from bot.dialogue.model import AddToCase, CaseView, OpenCase, Text, literal
 from storage import DataKey, KeyRing, random_id, tables, uuid7
 
 CASES, MESSAGES, FILES, OUTBOX = tables.cases, tables.case_messages, tables.attachments, tables.outbox
-
-DAY = timedelta(days=1)
 
 
 @dataclass(slots=True)
@@ -94,8 +92,9 @@ class Filing:
                 "region": effect.story.get("region"),
                 "language": None if anonymous else contact.conversation.language,
                 "channel": None if anonymous else contact.channel,
+                "in_chat": effect.in_chat and not anonymous,
                 "opened_at": at,
-                "due_at": cut_to_day(due_at) + DAY if anonymous else due_at,
+                "due_at": cut_to_day(due_at) if anonymous else due_at,
                 "last_step_at": at,
                 "data_key": self.keyring.wrap(key.raw),
                 "receipt_index": self.keyring.index("receipt", filed.receipt),

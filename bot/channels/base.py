@@ -69,11 +69,13 @@ class Said:
 class Told:
     """What a heard message brought: all that is said and not yet acknowledged, oldest first.
 
-    `new` means that this address was unknown: its `seq` counts from one.
+    `new` means that this address was unknown: its `seq` counts from one. `erased` means that the person was
+    forgotten: their device should forget, too.
     """
 
     said: tuple[Said, ...]
     new: bool
+    erased: bool = False
 
 
 class Post(Protocol):
@@ -97,6 +99,10 @@ class Post(Protocol):
 
     async def seen(self, channel: "Channel", address: str, cursor: int) -> None:
         """Everything up to `cursor` arrived and may be dropped here. Raises `Unavailable`."""
+        ...
+
+    async def leave(self, channel: "Channel", address: str) -> None:
+        """Somebody else may hold the device now: this address is reached no more. Raises `Unavailable`."""
         ...
 
     def news(self, channel: "Channel", address: str) -> AsyncIterator[None]:

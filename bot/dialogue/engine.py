@@ -17,7 +17,7 @@ for another flow are the engine's moves on the stack of frames.
 
 from dataclasses import replace
 
-from bot.dialogue import matching, safety
+from bot.dialogue import holding, matching, safety
 from bot.dialogue.flow import Library
 from bot.dialogue.model import (
     AddToCase,
@@ -26,13 +26,10 @@ from bot.dialogue.model import (
     Conversation,
     Frame,
     Heard,
-    Hold,
-    Option,
     Say,
     Text,
     Turn,
     World,
-    literal,
 )
 from bot.dialogue.scene import Missing, Scene
 from bot.dialogue.steps import Exit, Miss, Move, Restart, Return, Stop, Wait, ask
@@ -40,8 +37,6 @@ from bot.dialogue.steps.base import Call
 
 MAX_STEPS = 50  # a turn; `segin check` finds loops without a wait before people do
 MAX_FRAMES = 8
-REPLY = "reply/"  # the tap below a staff answer: reply/<case id>:go
-READ = "read/"  # the tap below "you have a message": read/<case id>:go
 
 
 class LoopError(RuntimeError):
@@ -62,62 +57,6 @@ def advance(library: Library, conversation: Conversation, heard: Heard, world: W
     return Turn(after, tuple(scene.says), tuple(scene.effects), passed=tuple(scene.passed))
 
 
-def reply_tap(case_id: str) -> str:
-    """The tap of the button below what staff wrote."""
-    return f"{REPLY}{case_id}:go"
-
-
-def read_tap(case_id: str) -> str:
-    """The tap of the button below the neutral notice of an answer."""
-    return f"{READ}{case_id}:go"
-
-
-def staff_answer(words: str, case_id: str) -> tuple[Text, tuple[Option, ...]]:
-    """What staff wrote, with the button to reply."""
-    text = Text(key="words:staff_answer", values={"text": literal(words)})
-    return text, (Option(reply_tap(case_id), Text(key="words:reply")),)
-
-
-def neutral_notice(case_id: str) -> tuple[Text, tuple[Option, ...]]:
-    """That something waits, without a word of what: whoever shares the phone must not learn of a restricted case."""
-    return Text(key="words:message_waiting"), (Option(read_tap(case_id), Text(key="words:read")),)
-
-
-def hold_name(case_id: str) -> str:
-    """Under this name the end of a hold is announced and called off."""
-    return f"hold:{case_id}"
-
-
-def hold(library: Library, conversation: Conversation, case_id: str, world: World) -> Conversation:
-    """The conversation once staff and the person write to each other about a case."""
-    until = world.now + library.organisation.hold
-    return replace(conversation, hold=Hold(case_id, until, max(1, len(conversation.frames))))
-
-
-def without_drafts(library: Library, conversation: Conversation) -> Conversation:
-    """The conversation without what must not stay unfinished for long: sensitive answers, their flow with them."""
-    kept = []
-    for frame in conversation.frames:
-        flow = library.flows.get(frame.flow)
-        asks = flow.saved_by if flow else {}
-        if any(getattr(asks.get(name), "sensitive", False) for name in frame.answers):
-            break
-        kept.append(frame)
-    while kept and len(kept) < len(conversation.frames) and not _waits(library, kept[-1]):
-        kept.pop()  # it only called what is dropped
-    return replace(conversation, frames=tuple(kept))
-
-
-def _waits(library: Library, frame: Frame) -> bool:
-    flow = library.flows.get(frame.flow)
-    return flow is not None and frame.step in flow.steps and flow.steps[frame.step].WAITS
-
-
-def has_drafts(library: Library, conversation: Conversation) -> bool:
-    """Whether something sensitive was said in a dialogue not finished yet."""
-    return without_drafts(library, conversation).frames != conversation.frames
-
-
 class _Turn:
     """One turn over one scene."""
 
@@ -135,7 +74,7 @@ class _Turn:
             self._go_in("main", "menu" if self.scene.conversation.language else self.library.flows["main"].start)
         asked = began and not self._carried_over()  # whether what waits now was asked before
         opening, self.scene.says = self.scene.says, []
-        distress = safety.detect(heard.text, self.library.safety) if heard.kind == "text" else None
+        distress = safety.kinds(heard.text, self.library.safety) if heard.kind == "text" else ()
         if distress:
             self._distress(heard, distress)
         elif heard.kind == "tap":
@@ -171,48 +110,47 @@ class _Turn:
         self._enter()
         return True
 
-    def _distress(self, heard: Heard, kind: str) -> None:
-        """Distress is caught first; a story it was part of is kept, nobody is asked for it twice."""
-        before = self.scene.conversation
-        if before.top.flow == "distress" and before.top.answers.get("heard") != "weary":
-            self._distress_again(heard, kind)
+    def _distress(self, heard: Heard, kinds: tuple[str, ...]) -> None:
+        """Distress is caught first; an answer it was part of is kept, nobody is asked for it twice."""
+        kind, top = kinds[0], self.scene.frame
+        if top.flow == "distress" and top.answers.get("heard") != "weary":
+            self._distress_again(heard, kinds)
             return
-        if not before.hold and getattr(self.scene.step, "sensitive", False):
-            said, effects = len(self.scene.says), len(self.scene.effects)
-            move = self.scene.step.hear(self.scene, heard)
-            if not isinstance(move, Miss):
-                self._move(move)
-            if len(self.scene.effects) > effects:  # it would have filed something: not without asking
-                self.scene.conversation = before
-            del self.scene.says[said:], self.scene.effects[effects:]
+        asked = isinstance(self.scene.step, ask.Ask) and not self.scene.conversation.hold
+        if asked and isinstance(self.scene.step.hear(self.scene, heard), Exit):
+            self.scene.conversation = self.scene.conversation.with_top(answered=True)
         if kind != "weary":  # tired to death, most likely; the flow asks, and tells if it is more
             self.scene.effects.append(Alert(kind))
-        self._call("distress", {"heard": kind})
+        self._call("distress", {"heard": kind, "words": heard.text, **_held_too(kinds)})
 
-    def _distress_again(self, heard: Heard, kind: str) -> None:
+    def _distress_again(self, heard: Heard, kinds: tuple[str, ...]) -> None:
         """More of it, while it is being talked about: told when it is news; never "I did not understand"."""
-        if kind not in ("weary", self.scene.frame.answers.get("heard")):
-            self.scene.effects.append(Alert(kind))
-            self.scene.save("heard", kind)
+        answers = self.scene.frame.answers
+        if kinds[0] not in ("weary", answers.get("heard")):
+            self.scene.effects.append(Alert(kinds[0]))
+            self.scene.save("heard", kinds[0])
+        for name, value in _held_too(kinds).items():
+            self.scene.save(name, value)
         if self._held(heard):
             return
+        self.scene.save("words", "\n".join(filter(None, (str(answers.get("words", "")), heard.text))))
         move = self.scene.step.hear(self.scene, heard)
         self._move(self._come_in() if isinstance(move, Miss) else move)
 
     def _tapped(self, heard: Heard, carried_over: list[Say]) -> None:
         place, _, key = heard.tap.rpartition(":")
-        case_id = place.removeprefix(REPLY).removeprefix(READ)
+        case_id = place.removeprefix(holding.REPLY).removeprefix(holding.READ)
         answers: tuple[str, ...] = ()
         if case_id != place:  # only where staff answered is there anything to read, or to reply to
             answers = self.scene.known("answers", case_id)  # type: ignore[assignment]
-        if answers and place.startswith(REPLY):
+        if answers and place.startswith(holding.REPLY):
             self._release()
-            self.scene.conversation = hold(self.library, self.scene.conversation, case_id, self.scene.world)
+            self.scene.conversation = holding.hold(self.library, self.scene.conversation, case_id, self.scene.world)
             self.scene.say(Text(key="words:reply_prompt"), accepts=("voice", "photo", "document"))
             return
         if answers:
             for answer in answers:
-                self.scene.say(*staff_answer(answer, case_id))
+                self.scene.say(*holding.staff_answer(answer, case_id))
             return
         if carried_over:
             self.scene.says = carried_over
@@ -275,9 +213,9 @@ class _Turn:
 
     def _release(self) -> None:
         held = self.scene.conversation.hold
-        if held:
-            self.scene.effects.append(CallOff(hold_name(held.case)))
-            self.scene.conversation = replace(self.scene.conversation, hold=None)
+        if held and self.scene.world.now < held.until:  # once it is over, they are told so
+            self.scene.effects.append(CallOff(holding.hold_name(held.case)))
+        self.scene.conversation = replace(self.scene.conversation, hold=None)
 
     def _held(self, heard: Heard) -> bool:
         """While staff hold the conversation, what is said (not tapped) joins the case."""
@@ -287,7 +225,7 @@ class _Turn:
         if self.scene.world.now >= held.until:  # they were told when it ended
             self.scene.conversation = replace(self.scene.conversation, hold=None)
             return False
-        content = spoken(heard)
+        content = holding.spoken(heard)
         if content is None:
             self.scene.say(Text(key="words:not_handled"))
         else:
@@ -328,7 +266,8 @@ class _Turn:
                     move = self._come_in()
                 case Return():
                     self._pop()
-                    move = Exit() if self.scene.step.KIND == "call" else self._come_in()
+                    done = self.scene.step.KIND == "call" or self.scene.frame.answered
+                    move = Exit() if done else self._come_in()
                 case Restart():
                     self._pop()
                     frame = self.scene.frame
@@ -351,7 +290,7 @@ class _Turn:
             if step.WAITS:  # a step that comes again (the menu) stands there once
                 trail = (*trail[: trail.index(step.name) if step.name in trail else None], step.name)
             self.scene.conversation = self.scene.conversation.with_top(
-                step=self.scene.flow.move(step.name, key), trail=trail
+                step=self.scene.flow.move(step.name, key), trail=trail, answered=False
             )
         return self._come_in()
 
@@ -446,12 +385,6 @@ class _Turn:
             self.scene.say(text, options, many=many, accepts=accepts)
 
 
-def spoken(heard: Heard) -> object | None:
-    """What a heard message adds to a case: words, or a file or place in JSON's own types; None for what can't."""
-    if heard.kind == "text" and heard.text.strip():
-        return heard.text
-    if heard.file is not None:
-        return {"kind": heard.kind, "id": heard.file.id, "seconds": heard.file.seconds}
-    if heard.place is not None:
-        return {"kind": "location", "latitude": heard.place.latitude, "longitude": heard.place.longitude}
-    return None
+def _held_too(kinds: tuple[str, ...]) -> dict[str, object]:
+    """Being held somewhere changes what may be proposed, also where something graver was heard."""
+    return {"held": "yes"} if "held" in kinds else {}

@@ -48,6 +48,7 @@ class Flow:
     steps: Mapping[str, Step]
     keywords: tuple[str, ...] = ()
     anywhere: bool = False
+    private: bool = False  # what is unfinished in it does not stay
 
     @cached_property
     def table(self) -> tuple[Row, ...]:
@@ -117,7 +118,7 @@ class Category:
 
 
 @dataclass(frozen=True, slots=True)
-class Document:
+class Paper:
     """A paper to bring, for whom `when` holds."""
 
     key: str
@@ -126,12 +127,12 @@ class Document:
 
 @dataclass(frozen=True, slots=True)
 class OnCall:
-    """Who answers in an emergency. `hours` maps a weekday (0 = Monday) to (opens, closes), minutes of the day."""
+    """Who answers in an emergency. `hours`: weekday (0 = Monday) → spans (opens, closes) in minutes of the day."""
 
     name: str = ""
     contact: str = ""
     hours_text: str = ""
-    hours: Mapping[int, tuple[int, int]] = field(default_factory=dict)
+    hours: Mapping[int, tuple[tuple[int, int], ...]] = field(default_factory=dict)
     verified_by: str = ""
 
 
@@ -177,11 +178,12 @@ class Library:
     safety: Safety
     organisation: Organisation
     categories: Mapping[str, Category]
-    documents: tuple[Document, ...]
+    documents: tuple[Paper, ...]
     placeholders: Mapping[str, tuple[str, ...]]  # text key → names in braces, of the French text
     candidates: Mapping[str, Candidate]  # text key of a label → its words in every language
     anywhere: Mapping[str, str]  # folded keyword → flow that works at every step
     topics: Mapping[str, str]  # folded keyword → any other flow
+    required: tuple[str, ...] = (SOURCE_LANGUAGE,)  # languages in which every text exists
     revision: int = 0
 
     def words(self, key: str, language: str) -> str:

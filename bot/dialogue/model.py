@@ -106,6 +106,7 @@ class Frame:
     step: str
     answers: Mapping[str, object] = field(default_factory=dict)
     trail: tuple[str, ...] = ()
+    answered: bool = False  # the step that waits has its answer; another flow came between
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,6 +153,7 @@ class OpenCase:
     story: Mapping[str, object]
     anonymous: bool = False
     hold: bool = False  # staff and the person write to each other from here on
+    in_chat: bool = True  # staff may answer in the chat; if not, the answer waits for the receipt
 
 
 @dataclass(frozen=True, slots=True)

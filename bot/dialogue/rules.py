@@ -1,6 +1,6 @@
-"""Named conditions for `when: {rule: …}`. One function, one rule; its docstring is the editors' documentation."""
+"""Named conditions for `when: {rule: …}`. One function, one rule; its docstring, in French, is the editors' manual."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
@@ -12,57 +12,65 @@ if TYPE_CHECKING:
 Rule = Callable[["Scene"], bool]
 RULES: dict[str, Rule] = {}
 
+CONSENT = "consent"  # the fact that says so
+CONSENTS = ("agreed", "distress")  # all it may be: nothing else counts, least of all "no"
+
 
 def rule(function: Rule) -> Rule:
     RULES[function.__name__] = function
     return function
 
 
+def has_consented(facts: Mapping[str, object]) -> bool:
+    """Whether what is remembered of a person says that their words may be kept."""
+    return facts.get(CONSENT) in CONSENTS
+
+
 @rule
 def consented(scene: "Scene") -> bool:
-    """The person agreed that what they say may be kept."""
-    return bool(scene.conversation.facts.get("consent"))
+    """La personne est d'accord pour que ses messages soient gardés : `remember: {consent: agreed}`, ou `distress`."""
+    return has_consented(scene.conversation.facts)
 
 
 @rule
 def demonstration(scene: "Scene") -> bool:
-    """Nobody reads: the organisation has not filled in who they are."""
+    """Personne ne lit : l'organisation n'a pas encore rempli `content/organisation.yaml`."""
     return scene.world.demonstration
 
 
 @rule
 def help_unchanged_signed(scene: "Scene") -> bool:
-    """The organisation signed that a complaint changes nothing in the help somebody gets."""
+    """L'organisation a signé qu'une plainte ne change rien à l'aide reçue."""
     return scene.library.organisation.help_unchanged_signed
 
 
 @rule
 def language_known(scene: "Scene") -> bool:
-    """The person already picked a language."""
+    """La personne a déjà choisi une langue."""
     return bool(scene.conversation.language)
 
 
 @rule
 def on_call_known(scene: "Scene") -> bool:
-    """The organisation named a person on call whom somebody verified."""
+    """L'organisation a nommé une équipe de garde, et quelqu'un a vérifié son numéro."""
     on_call = scene.library.organisation.on_call
     return bool(on_call.name and on_call.contact and on_call.verified_by)
 
 
 @rule
 def on_call_now(scene: "Scene") -> bool:
-    """The person on call is reachable at this very moment."""
+    """On peut appeler l'équipe de garde en ce moment même."""
     on_call = scene.library.organisation.on_call
     if not on_call_known(scene):
         return False
     here = scene.world.now.astimezone(ZoneInfo(scene.library.organisation.timezone))
-    opens, closes = on_call.hours.get(here.weekday(), (0, 0))
-    return opens <= here.hour * 60 + here.minute < closes
+    minute = here.hour * 60 + here.minute
+    return any(opens <= minute < closes for opens, closes in on_call.hours.get(here.weekday(), ()))
 
 
 @rule
 def paging_configured(scene: "Scene") -> bool:
-    """Somebody is told at once, outside the case desk, when a case is urgent."""
+    """Quelqu'un est prévenu tout de suite en cas d'urgence. Le programme ne sait pas encore le faire : jamais vrai."""
     return scene.world.paging
 
 
@@ -71,10 +79,8 @@ def opens_next(on_call: "OnCall", timezone: str, now: datetime) -> datetime | No
     here = now.astimezone(ZoneInfo(timezone))
     for ahead in range(8):
         day = here + timedelta(days=ahead)
-        hours = on_call.hours.get(day.weekday())
-        if hours is None:
-            continue
-        opens = day.replace(hour=hours[0] // 60, minute=hours[0] % 60, second=0, microsecond=0)
-        if opens > here:
-            return opens
+        for opens, _ in sorted(on_call.hours.get(day.weekday(), ())):
+            moment = day.replace(hour=opens // 60, minute=opens % 60, second=0, microsecond=0)
+            if moment > here:
+                return moment
     return None

@@ -130,7 +130,12 @@ def _ways(slots: Sequence[_Slot]) -> list[tuple[str, ...]]:
 
 
 def detect(text: str, words: Safety) -> str | None:
-    """The gravest distress a message tells: "suicide", "danger", "held" or "weary"; None for none.
+    """The gravest distress a message tells; None for none."""
+    return next(iter(kinds(text, words)), None)
+
+
+def kinds(text: str, words: Safety) -> tuple[str, ...]:
+    """Every distress a message tells, the gravest first: "suicide", "danger", "held", "weary".
 
     Works on texts of any length, in time that grows with the length only.
     """
@@ -138,12 +143,12 @@ def detect(text: str, words: Safety) -> str | None:
     heard = [_meanings(word, words) for word in said]
     hits = set(_hits(said, heard, words))
     if not hits:
-        return None
+        return ()
     at = _by_place(hits)
     clear = [hit for hit in hits if hit.kind != "not" and not _overlapped(hit, at, _harmless)]
     at = _by_place(clear)
     sure = {hit.kind for hit in clear if not _overlapped(hit, at, _longer)}
-    return next((kind for kind in KINDS if kind in sure), None)
+    return tuple(kind for kind in KINDS if kind in sure)
 
 
 def _said(text: str, words: Safety) -> list[str]:

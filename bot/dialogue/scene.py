@@ -154,6 +154,11 @@ class Scene:
     def save(self, name: str, value: object) -> None:
         self.conversation = self.conversation.with_top(answers={**self.frame.answers, name: value})
 
+    def drop(self, *names: str) -> None:
+        kept = {name: value for name, value in self.frame.answers.items() if name not in names}
+        if len(kept) < len(self.frame.answers):
+            self.conversation = self.conversation.with_top(answers=kept)
+
     def remember(self, name: str, value: object) -> None:
         self.conversation = replace(self.conversation, facts={**self.conversation.facts, name: value})
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 
+from bot.dialogue.rules import CONSENT, CONSENTS
 from bot.dialogue.steps import Step
 from bot.dialogue.steps.cases import Open
 from bot.dialogue.steps.choose import Choices, Pick
@@ -13,7 +14,7 @@ from bot.library.flows import FlowFile, Source, exit_place
 from bot.library.issues import Issue, found, nearest, quoted
 from bot.library.load import Built
 from bot.library.names import CASE_NAMES, ENGINE_ANSWERS, FILED_NAMES, REFERENCES, STATUSES, WORDS, WORLD_NAMES
-from bot.library.placeholders import braces_in
+from bot.library.placeholders import braces_in, is_open
 from bot.library.reading import Document, Where
 
 Values = frozenset[str] | None  # what a name may be; None: anything
@@ -30,31 +31,36 @@ class _Answers:
     def __init__(self, built: Built) -> None:
         self.built = built
         files = built.flows.values()
-        # A file or step that can't be read may give any name: then nobody is told that a name is unknown.
-        self.all_read = not built.unread and all(file.names == set(file.flow.steps) for file in files)
+        # A flow that can't be read may remember any fact: then nobody is told that a name is unknown.
+        self.all_read = not built.unread
+        self.broken = {issue.path for issue in built.issues if issue.severity == "error"}
         self.facts: dict[str, Values] = {}
         for file in files:
             for step in file.flow.steps.values():
                 if isinstance(step, Remember):
                     for fact, value in step.remember.items():
                         self.facts[fact] = _join(self.facts.get(fact, frozenset()), _fact(file, value))
+            if file.document.path in self.broken:  # also by steps that could not be read
+                self.facts |= dict.fromkeys(_written(file.everything, "remember"))
 
     def flow(self, file: FlowFile) -> Iterator[Issue]:
         before = _saved_before(file)
         filed = _after_filing(file)
         for name, step in file.flow.steps.items():
             known = {**self.facts, **{answer: _values(file, answer) for answer in before[name]}}
+            if file.document.path in self.broken:  # a way is missing or unread: any answer of this flow may be given
+                known |= dict.fromkeys(_written(file.everything, "save_as"))
             yield from self._placeholders(file, step, known, filed)
             yield from self._conditions(file.document, ("steps", name), file.raw(name), known)
             for where, answer in _used(file.raw(name)):
-                if answer not in known and self.all_read and not self._broken(file):
+                if answer not in known and self.all_read:
                     yield file.issue("unknown_name", name, *where, key=answer, near=nearest(answer, list(known)))
             if isinstance(step, Open):
                 yield from self._category(file, step, known)
-
-    def _broken(self, file: FlowFile) -> bool:
-        """A way leads nowhere: steps behind it seem to lack answers that are given on that way."""
-        return any(issue.path == file.document.path and issue.severity == "error" for issue in self.built.issues)
+            if isinstance(step, Remember) and CONSENT in step.remember:
+                for value in sorted(_fact(file, step.remember[CONSENT]) or ("…",)):
+                    if value not in CONSENTS:
+                        yield file.issue("consent_value", name, "remember", CONSENT, key=value)
 
     def _placeholders(
         self, file: FlowFile, step: Step, known: Mapping[str, Values], filed: set[str]
@@ -64,6 +70,9 @@ class _Answers:
         for key, words in step.words().items():
             label = key.rpartition(":")[2]
             where = exit_place(file.document, step.name, label, "label")
+            if is_open(words):
+                yield file.issue("brace", step.name, *where, key=key)
+                continue
             for name in braces_in(words):
                 if label != "say":
                     yield file.issue("label_placeholder", step.name, *where, key=name)
@@ -127,8 +136,9 @@ class _Answers:
         sources, document = self.built.sources, self.built.content.documents.get(WORDS_FILE)
         if document is None:
             return
+        slips = {name: near for name in _phrases(sources) - set(WORDS) if (near := nearest(name, list(WORDS)))}
         for key in WORDS:
-            if f"words:{key}" not in sources:
+            if f"words:{key}" not in sources and key not in slips.values():
                 yield found("missing_words", WORDS_FILE, 1, key)
         for section in ("status", "status_next"):
             for status in STATUSES:
@@ -143,8 +153,15 @@ class _Answers:
                 yield from _outside_flows(source, WORDS.get(name, ()) if section == "words" else ())
 
 
+def _phrases(sources: Mapping[str, Source]) -> set[str]:
+    return {key.removeprefix("words:") for key in sources if key.startswith("words:")}
+
+
 def _outside_flows(source: Source, allowed: tuple[str, ...]) -> Iterator[Issue]:
     """Placeholders of a phrase, a title or a label of content: only those the code fills in there."""
+    if is_open(source.words):
+        yield found("brace", source.path, source.line, source.words[:20])
+        return
     for name in braces_in(source.words):
         if name not in allowed:
             near, known = nearest(name, allowed), quoted(allowed) or "rien"
@@ -169,6 +186,17 @@ def _fact(file: FlowFile, value: object) -> Values:
     if isinstance(value, Mapping):
         return _values(file, str(value.get("from", "")))
     return frozenset({str(value)})
+
+
+def _written(value: object, key: str) -> set[str]:
+    """All names that stand under this key anywhere in what an editor wrote."""
+    if isinstance(value, list):
+        return {name for entry in value for name in _written(entry, key)}
+    if not isinstance(value, Mapping):
+        return set()
+    found_here = value.get(key)
+    names = set(found_here) if isinstance(found_here, Mapping) else {found_here} if isinstance(found_here, str) else set()
+    return names | {name for entry in value.values() for name in _written(entry, key)}
 
 
 def _saved_before(file: FlowFile) -> dict[str, set[str]]:

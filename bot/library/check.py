@@ -10,21 +10,21 @@ from bot.dialogue.steps import Step
 from bot.dialogue.steps.choose import Choice, Choices, ChooseLanguage, Pick
 from bot.dialogue.steps.decide import CallFlow
 from bot.library.answers import check_answers
-from bot.library.content import KEYWORDS, ORGANISATION, SAFETY
 from bot.library.flows import FlowFile, exit_place
-from bot.library.issues import Issue, found, quoted
+from bot.library.issues import Issue, found
 from bot.library.languages import french_name
 from bot.library.load import Built, catalogue_path
-from bot.library.paths import check_paths
-from bot.library.placeholders import braces_in
+from bot.library.reachable import check_reachable
+from bot.library.translated import check_translations
 
 
 def check(built: Built) -> tuple[Issue, ...]:
     """All issues of these files, in the order of files and lines: those of `build`, and what only looks wrong
     once everything was read.
     """
-    issues = [*built.issues, *check_paths(built), *check_answers(built)]
-    issues += [*_taps(built), *_keywords(built), *_labels(built), *_translations(built)]
+    issues = [*built.issues, *check_reachable(built), *check_answers(built)]
+    issues += [*_taps(built), *_keywords(built), *_labels(built)]
+    issues += check_translations(built, issues)
     return tuple(sorted(set(issues)))
 
 
@@ -101,7 +101,7 @@ def _labels_in(
     for choice in step.offered():
         key = step.tap(choice.key)
         translation = built.translations.get(language, {}).get(key)
-        if language != SOURCE_LANGUAGE and translation is None:
+        if language != SOURCE_LANGUAGE and not (translation and translation.words):
             continue
         label = translation.words if translation else choice.label
         where = exit_place(file.document, step.name, choice.key, "label")
@@ -126,51 +126,3 @@ def _leads(file: FlowFile, step: Choices | Pick, choice: Choice, flow: str) -> b
         return way == "main.menu"
     after = file.flow.steps.get(way)
     return isinstance(after, CallFlow) and after.call == flow
-
-
-# ---------------------------------------------------------------- languages
-
-
-def _translations(built: Built) -> Iterator[Issue]:
-    organisation = built.content.documents.get(ORGANISATION)
-    for language, kind in built.content.languages.items():
-        line = organisation.line("languages", language) if organisation else 1
-        if kind == "required":
-            for folder, files in ((KEYWORDS, built.content.keywords), (SAFETY, built.content.safety)):
-                path = f"{folder}{language}.yaml"
-                if language not in files and path not in {*built.content.documents, *built.content.unread}:
-                    yield found("no_language_file", ORGANISATION, line, language, path=path)
-        if language == SOURCE_LANGUAGE:
-            continue
-        po = catalogue_path(language)
-        if language not in built.translations:
-            if kind == "required":
-                yield found("no_po", ORGANISATION, line, language, po=po)
-            continue
-        if kind == "required" and not any(one.path == po and one.sort == "po" for one in built.issues):
-            yield from _untranslated(built, language, po)
-        yield from _translated(built, language, po)
-
-
-def _untranslated(built: Built, language: str, po: str) -> Iterator[Issue]:
-    for key, source in built.sources.items():
-        if key not in built.translations[language]:
-            yield found("untranslated", source.path, source.line, key, language=french_name(language), po=po)
-
-
-def _translated(built: Built, language: str, po: str) -> Iterator[Issue]:
-    """Placeholders that got lost or were added, and texts that are no longer said."""
-    for key, translation in built.translations[language].items():
-        source = built.sources.get(key)
-        if source is None:
-            if not built.unread and not built.content.unread:
-                yield found("po_unknown", po, translation.line, key)
-            continue
-        french, given = braces_in(source.words), braces_in(translation.words)
-        for name in french:
-            if name not in given:
-                yield found("placeholder_lost", po, translation.line, key, name=name)
-        for name in given:
-            if name not in french:
-                known = quoted([f"{{{one}}}" for one in french]) or "rien"
-                yield found("placeholder_added", po, translation.line, key, name=name, known=known)

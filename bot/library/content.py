@@ -4,12 +4,12 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
+from itertools import pairwise
 from pathlib import PurePosixPath
 from typing import Literal, TypeVar
 from zoneinfo import ZoneInfo
 
-from bot.dialogue.flow import SOURCE_LANGUAGE, Category, OnCall, Organisation
-from bot.dialogue.flow import Document as Paper
+from bot.dialogue.flow import SOURCE_LANGUAGE, Category, OnCall, Organisation, Paper
 from bot.library import shape
 from bot.library.conditions import check_conditions
 from bot.library.flows import Source
@@ -27,6 +27,7 @@ ORGANISATION, CATEGORIES, PAPERS, WORDS = (
     "content/words.yaml",
 )
 KEYWORDS, SAFETY = "content/keywords/", "content/safety/"
+MOST_DAYS = 365  # flows/consent.yaml tells people "un an au plus"
 _DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 _hours = re.compile(r"(\d{1,2}):(\d{2})\s*[-–]\s*(\d{1,2}):(\d{2})")
 
@@ -35,7 +36,7 @@ _hours = re.compile(r"(\d{1,2}):(\d{2})\s*[-–]\s*(\d{1,2}):(\d{2})")
 class _OnCall:
     name: str = ""
     phone: str = ""
-    hours: dict[str, str] = field(default_factory=dict)
+    hours: dict[str, str | list[str]] = field(default_factory=dict)
     hours_text: str = ""
     languages: tuple[str, ...] = ()
     verified_by: str = ""
@@ -101,6 +102,15 @@ class Content:
     unread: frozenset[str]  # paths of files that are there but can't be read
 
 
+def _span(written: str) -> tuple[int, int] | None:
+    """ "08:00-17:00" as minutes of the day; None for what is none."""
+    match = _hours.fullmatch(written.strip())
+    numbers = [int(number) for number in match.groups()] if match else []
+    if not numbers or numbers[1] > 59 or numbers[3] > 59:
+        return None
+    return numbers[0] * 60 + numbers[1], numbers[2] * 60 + numbers[3]
+
+
 class _Reading:
     """Reads the content files and gathers what is wrong with them."""
 
@@ -130,8 +140,8 @@ class _Reading:
             )
         return document.mapping()
 
-    def build(self, cls: type[T], document: Document, where: Where, value: object) -> T | None:
-        made, issues = shape.build(cls, document, where, value)
+    def converted(self, cls: type[T], document: Document, where: Where, value: object) -> T | None:
+        made, issues = shape.convert(cls, document, where, value)
         self.issues += issues
         return made
 
@@ -156,7 +166,7 @@ class _Reading:
 
     def organisation(self) -> tuple[Organisation, Mapping[str, str]]:
         document = self.document(ORGANISATION)
-        read = self.build(_Organisation, document, (), document.value) if document else None
+        read = self.converted(_Organisation, document, (), document.value) if document else None
         if document is None or read is None:
             return Organisation(), {SOURCE_LANGUAGE: "required"}
         on_call = read.on_call
@@ -206,22 +216,24 @@ class _Reading:
             self.issues.append(document.issue("missing_key", "languages", key=SOURCE_LANGUAGE))
         return languages
 
-    def _hours(self, document: Document, hours: Mapping[str, str]) -> dict[int, tuple[int, int]]:
-        read: dict[int, tuple[int, int]] = {}
-        for day, span in hours.items():
+    def _hours(
+        self, document: Document, hours: Mapping[str, str | list[str]]
+    ) -> dict[int, tuple[tuple[int, int], ...]]:
+        read: dict[int, tuple[tuple[int, int], ...]] = {}
+        for day, written in hours.items():
             where = ("on_call", "hours", day)
-            match = _hours.fullmatch(span)
             if day not in _DAYS:
                 self.issues.append(document.issue("unknown_key", *where, key=day, known=quoted(_DAYS)))
-            elif match is None:
-                problem = 'il faut des heures comme "08:00-17:00"'
-                self.issues.append(document.issue("bad_value", *where, key=day, problem=problem))
-            else:
-                opens, closes = (int(match[n]) * 60 + int(match[n + 1]) for n in (1, 3))
-                if not opens < closes <= 24 * 60:
-                    problem = "la fin doit venir après le début, le même jour (24:00 au plus)"
-                    self.issues.append(document.issue("bad_value", *where, key=day, problem=problem))
-                read[_DAYS.index(day)] = (opens, closes)
+                continue
+            spans = [_span(text) for text in ([written] if isinstance(written, str) else written)]
+            if None in spans:
+                self.issues.append(document.issue("bad_hours", *where, key=day))
+            known = sorted(span for span in spans if span)
+            if any(not opens < closes <= 24 * 60 for opens, closes in known):
+                self.issues.append(document.issue("night_hours", *where, key=day))
+            elif any(before[1] > after[0] for before, after in pairwise(known)):
+                self.issues.append(document.issue("hours_overlap", *where, key=day))
+            read[_DAYS.index(day)] = tuple(known)
         return read
 
     # ------------------------------------------------------------ what a case is about, papers
@@ -230,13 +242,15 @@ class _Reading:
         document = self.document(CATEGORIES)
         read: dict[str, Category] = {}
         for key, value in self.mapping(document).items() if document else ():
-            category = self.build(_Category, document, (key,), value) if document else None
+            category = self.converted(_Category, document, (key,), value) if document else None
             if document is None or category is None:
                 continue
             self._name(document, key, key)
             self.text(document, f"categories:{key}", category.label, key, "label")
             within = self._span(document, category.reply_hours, key, "reply_hours")
             read[key] = Category(key, category.kind, category.restricted, within, category.keep_days)
+            if category.keep_days > MOST_DAYS:
+                self.issues.append(document.issue("keep_days", key, "keep_days", key=str(category.keep_days)))
             if category.keep_days <= 0:
                 problem = "il faut un nombre de jours"
                 self.issues.append(document.issue("bad_value", key, "keep_days", key="keep_days", problem=problem))
@@ -252,7 +266,7 @@ class _Reading:
             return ()
         read: dict[str, Paper] = {}
         for place, value in enumerate(document.value):
-            paper = self.build(_Paper, document, (place,), value)
+            paper = self.converted(_Paper, document, (place,), value)
             if paper is None:
                 continue
             self._name(document, paper.key, place, "key")

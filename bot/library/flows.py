@@ -31,6 +31,7 @@ class _Head:
     steps: dict[str, object]
     keywords: tuple[str, ...] = ()
     anywhere: bool = False
+    private: bool = False
 
 
 @dataclass(frozen=True)
@@ -47,6 +48,15 @@ class FlowFile:
         steps = self.document.mapping()["steps"]
         return steps[step] if isinstance(steps, dict) else {}
 
+    @property
+    def everything(self) -> list[object]:
+        """All steps as they were written, also what stood under a key written twice."""
+        return [self.document.mapping()["steps"], *self.document.dropped]
+
+    @property
+    def all_read(self) -> bool:
+        return self.names == set(self.flow.steps)
+
     def issue(self, sort: str, step: str, *where: str | int, key: str = "", near: str = "", **values: object) -> Issue:
         """An issue at a place of a step."""
         return self.document.issue(sort, "steps", step, *where, key=key, near=near, **values)
@@ -62,7 +72,7 @@ def read_flow(path: str, content: bytes) -> tuple[FlowFile | None, tuple[Issue, 
     name = PurePosixPath(path).stem
     if not NAME.fullmatch(name):
         issues.append(found("bad_name", path, 1, name))
-    head, wrong = shape.build(_Head, document, (), document.value)
+    head, wrong = shape.convert(_Head, document, (), document.value)
     issues += wrong
     written = document.mapping().get("steps")
     steps: dict[str, Step] = {}
@@ -73,7 +83,7 @@ def read_flow(path: str, content: bytes) -> tuple[FlowFile | None, tuple[Issue, 
             steps[str(step_name)] = step
     if head is None:
         return None, tuple(issues)
-    flow = Flow(name, head.start, steps, head.keywords, head.anywhere)
+    flow = Flow(name, head.start, steps, head.keywords, head.anywhere, head.private)
     return FlowFile(flow, frozenset(head.steps), document, _sources(document, flow, head.title)), tuple(issues)
 
 
@@ -81,7 +91,7 @@ def _read_step(document: Document, flow: str, name: str, value: object) -> tuple
     where: Where = ("steps", name)
     issues = [] if NAME.fullmatch(name) else [document.issue("bad_name", *where, key=name)]
     if not isinstance(value, dict):
-        return None, [*issues, *shape.build(Step, document, where, value)[1]]
+        return None, [*issues, *shape.convert(Step, document, where, value)[1]]
     kinds = [word for word in value if word in KINDS and word != "say"]
     if len(kinds) > 1:
         return None, [*issues, document.issue("two_kinds", *where, key=name, kinds=quoted(kinds))]
@@ -97,7 +107,7 @@ def _read_step(document: Document, flow: str, name: str, value: object) -> tuple
         if "say" not in value:
             return None, [*issues, document.issue("no_kind", *where, key=name, known=quoted(sorted(KINDS)))]
     cls = KINDS[kinds[0] if kinds else "say"]
-    step, wrong = shape.build(
+    step, wrong = shape.convert(
         cls,
         document,
         where,

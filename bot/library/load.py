@@ -14,7 +14,7 @@ from bot.library.issues import Issue
 from bot.library.languages import names_of, own_name
 from bot.library.placeholders import names_in
 from bot.library.translations import Translation, read_translations
-from bot.library.ways import check_ways
+from bot.library.targets import check_targets
 
 
 @dataclass(frozen=True)
@@ -52,7 +52,7 @@ def build(files: Mapping[str, bytes], revision: int = 0) -> Built:
             else:
                 unread.add(path.removeprefix("flows/").removesuffix(".yaml"))
     content_read, wrong_content = read_content(files, _wrong(Vocabulary.merge), _wrong(Safety.merge))
-    issues += [*wrong_content, *check_ways(flows, unread)]
+    issues += [*wrong_content, *check_targets(flows, unread)]
     sources = {key: source for file in flows.values() for key, source in file.sources.items()}
     sources.update(content_read.sources)
     translations: dict[str, Mapping[str, Translation]] = {}
@@ -93,7 +93,7 @@ def _library(
     for language in content.languages:
         if language != SOURCE_LANGUAGE:
             read = translations.get(language, {})
-            texts[language] = {key: one.words for key, one in read.items() if key in sources}
+            texts[language] = {key: one.words for key, one in read.items() if one.words and key in sources}
     tables: tuple[dict[str, str], dict[str, str]] = ({}, {})
     for flow in flows.values():
         for word in flow.keywords:
@@ -111,6 +111,7 @@ def _library(
         candidates=_candidates(files, texts, content.languages),
         anywhere=tables[0],
         topics=tables[1],
+        required=tuple(code for code, kind in content.languages.items() if kind == "required"),
         revision=revision,
     )
 

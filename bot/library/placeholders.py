@@ -14,3 +14,8 @@ def names_in(words: str) -> tuple[str, ...]:
 def braces_in(words: str) -> tuple[str, ...]:
     """All that stands in braces, also what can't be a name (`{Place}`, `{ place }`)."""
     return tuple(dict.fromkeys(ANY_BRACES.findall(words)))
+
+
+def is_open(words: str) -> bool:
+    """Whether a brace lacks the other one."""
+    return bool(re.search("[{}]", ANY_BRACES.sub("", words)))

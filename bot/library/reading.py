@@ -10,26 +10,32 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 
 from ruamel.yaml import YAML
-from ruamel.yaml.error import MarkedYAMLError, YAMLError
+from ruamel.yaml.error import YAMLError
 from ruamel.yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 
 from bot.library.issues import Issue, found
+from bot.library.slips import hard_spaces, slip
 
 Where = tuple[str | int, ...]
 """A place inside a file: the keys and positions that lead to it."""
 
 NAME = re.compile(r"[a-z][a-z0-9_]*")
 _PREFIX = "tag:yaml.org,2002:"
+_note = re.compile(r"\s+#")
+_no_words = re.compile(r"[a-z0-9_.-]+|[\w+-]+/\w+")  # a key, a number, a time zone: a note may stand behind it
 _TRUE = {"true": True, "false": False}
 
 
 @dataclass(frozen=True)
 class Document:
-    """One file as data. `lines` holds the line of every key and list entry."""
+    """One file as data. `lines` holds the line of every key and list entry, `dropped` what stood under a key
+    written twice.
+    """
 
     path: str
     value: object
     lines: Mapping[Where, int] = field(repr=False)
+    dropped: tuple[object, ...] = field(default=(), repr=False)
 
     def line(self, *where: str | int) -> int:
         """The line of a place, or of the nearest place around it that exists."""
@@ -54,28 +60,29 @@ def read_yaml(path: str, content: bytes) -> tuple[Document | None, tuple[Issue, 
     except UnicodeDecodeError as error:
         line = content.count(b"\n", 0, error.start) + 1
         return None, (found("encoding", path, line),)
+    blank = hard_spaces(path, text)
+    if blank:
+        return None, (blank,)
     try:
         root = YAML(typ="safe", pure=True).compose(text)
-    except MarkedYAMLError as error:
-        mark = error.problem_mark or error.context_mark
-        if error.context_mark and re.search("end of stream|stream end", error.problem or ""):
-            mark = error.context_mark  # what was opened and never closed says more than the file's end
-        return None, (found("yaml", path, mark.line + 1 if mark else 1, problem=error.problem or error.context),)
     except (YAMLError, ValueError) as error:
-        return None, (found("yaml", path, 1, problem=" ".join(str(error).split())),)
+        return None, (slip(path, text, error),)
     except RecursionError:
-        return None, (found("yaml", path, 1, problem="trop de niveaux"),)
+        return None, (found("yaml_depth", path, 1),)
     if root is None:
         return None, (found("empty_file", path, 1),)
-    reader = _Reader(path)
-    return Document(path, reader.value(root, ()), reader.lines), tuple(reader.issues)
+    reader = _Reader(path, text)
+    value = reader.value(root, ())
+    return Document(path, value, reader.lines, tuple(reader.dropped)), tuple(reader.issues)
 
 
 class _Reader:
     """Turns composed nodes into plain data and keeps their lines."""
 
-    def __init__(self, path: str) -> None:
+    def __init__(self, path: str, text: str) -> None:
         self.path = path
+        self.written = text.splitlines()
+        self.dropped: list[object] = []
         self.lines: dict[Where, int] = {}
         self.issues: list[Issue] = []
         self._seen: set[int] = set()
@@ -92,7 +99,14 @@ class _Reader:
             return self._mapping(node, where)
         if isinstance(node, SequenceNode):
             return [self.value(item, (*where, place)) for place, item in enumerate(node.value)]
+        self._look_behind(node)
         return self._scalar(str(node.tag), str(node.value), line)
+
+    def _look_behind(self, node: ScalarNode) -> None:
+        """` #` behind words without quotation marks: what follows is taken for a note."""
+        behind = self.written[node.end_mark.line][node.end_mark.column :] if node.value and not node.style else ""
+        if _note.match(behind) and not _no_words.fullmatch(str(node.value)):
+            self.issues.append(found("hash_cut", self.path, node.end_mark.line + 1))
 
     def _mapping(self, node: MappingNode, where: Where) -> dict[str, object]:
         read: dict[str, object] = {}
@@ -105,6 +119,7 @@ class _Reader:
             here = (*where, key)
             if key in read:
                 self.issues.append(found("duplicate_key", self.path, line, key, first=self.lines[here]))
+                self.dropped.append({key: self.value(value_node, (*here, "twice"))})
                 continue
             self.lines[here] = line
             read[key] = self.value(value_node, here)
@@ -125,5 +140,5 @@ class _Reader:
         except (KeyError, ValueError):
             return written  # 0x1F, 1:30, .nan: nobody who writes flows means these
         if tag not in ("str", "timestamp"):
-            self.issues.append(found("yaml", self.path, line, problem=f"« !{tag.lstrip('!')} »"))
+            self.issues.append(found("yaml_start", self.path, line, "!"))
         return written.strip()

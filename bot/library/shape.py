@@ -79,7 +79,7 @@ def check_keys(
     return issues + [document.issue("missing_key", *where, key=key) for key in sorted(needed) if key not in value]
 
 
-def build(
+def convert(
     cls: type[T],
     document: Document,
     where: Where,
@@ -140,7 +140,7 @@ def _inside(document: Document, where: Where, hint: object, value: object) -> li
     issues = []
     for place, item in enumerate(value) if listed and isinstance(value, list) else [(None, value)]:
         here = where if place is None else (*where, place)
-        issues += build(cls, document, here, item)[1]
+        issues += convert(cls, document, here, item)[1]
     if listed and not value:
         issues.append(document.issue("no_choices", *where, key=str(where[-1])))
     return issues

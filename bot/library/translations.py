@@ -35,7 +35,7 @@ class CatalogueError(ValueError):
 
 @lru_cache(maxsize=32)  # by content: when a flow changes, the catalogues are not read again
 def read_translations(path: str, content: bytes) -> tuple[dict[str, Translation], tuple[Issue, ...]]:
-    """Text key → translation, and what is wrong with the file. Texts not translated yet are left out."""
+    """Text key → translation ("" when it is not written yet), and what is wrong with the file."""
     try:
         catalogue = parse(content)
     except CatalogueError as error:
@@ -50,7 +50,7 @@ def read_translations(path: str, content: bytes) -> tuple[dict[str, Translation]
         lines.setdefault(key, line)
     read: dict[str, Translation] = {}
     for message in catalogue:
-        if message.context and isinstance(message.string, str) and message.string.strip():
+        if message.context and isinstance(message.string, str):
             key = str(message.context)
             read[key] = Translation(
                 message.string.strip(), lines.get(key, message.lineno or 1), str(message.id), message.fuzzy

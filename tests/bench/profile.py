@@ -124,10 +124,8 @@ class Profile:
 
     def _meet(self) -> str:
         thread = threading.current_thread()
-        if thread is threading.main_thread():
-            name = LOOP
-        else:
-            name = WRITER if "writer" in thread.name else "readers"
+        others = WRITER if "writer" in thread.name else "readers"
+        name = LOOP if thread is threading.main_thread() else others
         ident = threading.get_ident()
         self._clocks[ident] = (name, time.pthread_getcpuclockid(ident))
         return name

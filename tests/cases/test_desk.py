@@ -214,7 +214,7 @@ async def test_lists_and_their_counts_are_of_what_one_may_see(house):
     assert seen == {
         "Awa": {one, third}, "Mariam": {one, hidden, third}, "Oumar": set(), "command line": {one, third},
     }  # fmt: skip
-    assert [row.detail for row in await house.rows(AUDIT)] == ["2 cases", "3 cases", "0 cases", "2 cases"]
+    assert [row.detail for row in await house.rows(AUDIT)] == [""] * 4
 
 
 async def test_a_region_limits_an_agent(house):

@@ -7,7 +7,7 @@ import pytest
 
 from bot.cases.desk import Desk
 from bot.cases.may import Staff
-from bot.dialogue import engine
+from bot.dialogue import drafts
 from storage import Store, audit, tables
 from tests.people import House, real_library, texts
 
@@ -208,11 +208,11 @@ async def test_drafts_of_a_person_who_agreed_are_forgotten_after_a_day(house):
     await house.talk("awa", "bonjour", "tap main/menu:complaint", "oui", "1", "sans nom", "Kayes")
     await house.voice("awa")
     before = await house.contact("awa")
-    assert engine.has_drafts(house.library, before.conversation)
+    assert drafts.has_drafts(house.library, before.conversation)
     house.later(hours=25)
     await tidy(house)
     after = await house.contact("awa")
-    assert not engine.has_drafts(house.library, after.conversation)
+    assert not drafts.has_drafts(house.library, after.conversation)
     assert "Kayes" not in str(after.conversation)
     assert after.conversation.facts == before.conversation.facts
     assert await house.count(FILES) == 0

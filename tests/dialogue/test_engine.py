@@ -11,7 +11,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from bot.dialogue import engine
+from bot.dialogue import drafts, engine, holding
 from bot.dialogue.model import (
     AddToCase,
     Alert,
@@ -122,7 +122,7 @@ def held():
     """A request for a person, held by staff."""
     chat = Chat(facts={"consent": "agreed"}).hear("personne", "passer")
     assert chat.at == "person/waiting"
-    chat.talk = engine.hold(chat.library, chat.talk, "c" * 32, World(chat.now))
+    chat.talk = holding.hold(chat.library, chat.talk, "c" * 32, World(chat.now))
     return chat
 
 
@@ -162,7 +162,7 @@ def test_distress_in_a_story_is_kept_and_not_asked_again():
     assert chat.effects == [Alert("suicide")]
     assert [frame.flow for frame in chat.talk.frames] == ["main", "complaint", "distress"]
     assert chat.talk.frames[1].answers["account"] == "Il m'a frappé. Je veux mourir."
-    assert chat.talk.frames[1].step == "review"
+    assert (chat.talk.frames[1].step, chat.talk.frames[1].answered) == ("account", True)
     assert not any(key.startswith("complaint/") for key in chat.keys)
     chat.hear("non", "non", "oui")
     assert chat.at == "complaint/review"
@@ -211,7 +211,7 @@ def test_distress_while_a_trained_person_holds_the_chat_reaches_them():
     """Inside the distress flow what is written joins the request; what is new is told besides."""
     chat = Chat().hear(WISH, "oui", "oui")
     assert chat.at == "distress/go_on_held"
-    chat.talk = engine.hold(chat.library, chat.talk, "c" * 32, World(chat.now))
+    chat.talk = holding.hold(chat.library, chat.talk, "c" * 32, World(chat.now))
     chat.hear("ils vont me tuer")
     assert chat.effects == [Alert("danger"), AddToCase("ils vont me tuer", case="c" * 32)]
     assert chat.at == "distress/go_on_held"
@@ -279,7 +279,7 @@ def test_a_yes_to_a_question_that_editors_took_away_is_no_yes_to_another():
 def test_the_reply_button_holds_the_chat_only_for_a_case_that_staff_answered():
     """Reply below a real answer: what comes next joins that case, in words or voice."""
     case = "c" * 32
-    chat = Chat(known={Need("answers", case): ("Bonjour",)}).hear("bonjour", f"tap {engine.reply_tap(case)}")
+    chat = Chat(known={Need("answers", case): ("Bonjour",)}).hear("bonjour", f"tap {holding.reply_tap(case)}")
     assert chat.keys == ["words:reply_prompt"]
     assert chat.talk.hold.case == case
     chat.hear("Merci, j'arrive lundi.")
@@ -291,9 +291,9 @@ def test_the_reply_button_holds_the_chat_only_for_a_case_that_staff_answered():
 def test_the_read_button_shows_the_answers_and_leaves_the_dialogue_where_it_is():
     """Of a restricted case the words come only after the tap; the waiting step stays."""
     case = "c" * 32
-    chat = Chat(known={Need("answers", case): ("Un", "Deux")}).hear("plainte", "oui", f"tap {engine.read_tap(case)}")
+    chat = Chat(known={Need("answers", case): ("Un", "Deux")}).hear("plainte", "oui", f"tap {holding.read_tap(case)}")
     assert chat.words == ["Une personne vous répond :\nUn", "Une personne vous répond :\nDeux"]
-    assert chat.taps == [engine.reply_tap(case)]
+    assert chat.taps == [holding.reply_tap(case)]
     assert chat.at == "complaint/kind"
 
 
@@ -505,7 +505,7 @@ def test_words_everywhere_and_distress_work_where_a_place_is_gone():
 def test_a_hold_whose_place_is_gone_is_called_off():
     """Nothing is announced later about a hold that ended with its place."""
     chat = Chat(frames=[("gone", "gone")], hold=Hold("c" * 32, NOW + timedelta(hours=1), 1)).hear("oui")
-    assert chat.effects == [CallOff(engine.hold_name("c" * 32))]
+    assert chat.effects == [CallOff(holding.hold_name("c" * 32))]
     assert chat.talk.hold is None
 
 
@@ -522,7 +522,7 @@ def test_while_held_words_join_the_case_and_a_tap_takes_the_chat_back():
     chat.hear(Heard("location", place=Place(1.0, 2.0)))
     assert chat.effects == [AddToCase({"kind": "location", "latitude": 1.0, "longitude": 2.0}, case="c" * 32)]
     chat.hear("tap person/waiting:back_to_it")
-    assert chat.effects == [CallOff(engine.hold_name("c" * 32))]
+    assert chat.effects == [CallOff(holding.hold_name("c" * 32))]
     assert chat.talk.hold is None
     assert chat.at == "main/menu"
 
@@ -542,7 +542,7 @@ def test_leaving_ends_the_hold(word):
     """Who leaves is no longer held: what they say next is an answer again."""
     chat = held().hear(word)
     assert chat.talk.hold is None
-    assert CallOff(engine.hold_name("c" * 32)) in chat.effects
+    assert CallOff(holding.hold_name("c" * 32)) in chat.effects
     assert not any(isinstance(effect, AddToCase) for effect in chat.hear("1").effects)
 
 
@@ -560,7 +560,8 @@ def test_a_loop_without_a_wait_is_stopped():
     """A flow that never waits raises, it does not run forever."""
     library = with_flows(
         ring={"begin": {"say": "Prêt ?", "choices": [{"key": "go", "label": "Allons", "go": "one"}]},
-              "one": {"say": "Un", "go": "two"}, "two": {"branch": [{"when": {"x": "y"}, "go": "begin"}], "else": "one"}}
+              "one": {"say": "Un", "go": "two"},
+              "two": {"branch": [{"when": {"x": "y"}, "go": "begin"}], "else": "one"}}
     )  # fmt: skip
     with pytest.raises(engine.LoopError):
         Chat(library, [("main", "menu"), ("ring", "begin")]).hear("tap ring/begin:go")
@@ -602,13 +603,13 @@ def test_a_conversation_can_be_stored():
 def test_drafts_go_and_nobody_is_left_where_nothing_waits():
     """Without its sensitive answers a dialogue begins anew at the menu: the step that called it does not wait."""
     chat = at_the_story().hear("Six mois.")
-    assert engine.has_drafts(chat.library, chat.talk)
-    bare = engine.without_drafts(chat.library, chat.talk)
+    assert drafts.has_drafts(chat.library, chat.talk)
+    bare = drafts.without_drafts(chat.library, chat.talk)
     assert "Six mois." not in str(bare)
     chat.talk = bare
     assert chat.hear("bonjour").at == "main/menu"
     chat = Chat().hear("bonjour", "tap main/menu:complaint", "oui", "1", "non", "Kayes")
-    chat.talk = engine.without_drafts(chat.library, chat.talk)
+    chat.talk = drafts.without_drafts(chat.library, chat.talk)
     assert chat.hear("1").turn.says
     assert chat.at.startswith("main/menu")
     assert "words:carried_over" not in chat.keys
@@ -669,7 +670,7 @@ def test_whatever_is_heard_a_step_waits(things, demonstration, language):
         if talk.frames:
             assert library.flows[talk.top.flow].steps[talk.top.step].WAITS
         if any(isinstance(effect, OpenCase) and effect.hold for effect in turn.effects):
-            talk = engine.hold(library, talk, "c" * 32, world)
+            talk = holding.hold(library, talk, "c" * 32, world)
         assert msgspec.json.decode(msgspec.json.encode(talk), type=Conversation) == talk
 
 

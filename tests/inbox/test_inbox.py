@@ -27,7 +27,7 @@ def house(store, keyring):
 
 
 @pytest.fixture
-def other(store, database_url, keyring):
+def other(database_url, keyring):
     """Another worker's inbox on the same database."""
     with Store(database_url, busy_seconds=5) as second:
         yield House(second, keyring)

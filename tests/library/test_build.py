@@ -51,7 +51,7 @@ def test_keywords_lead_to_flows():
 def test_the_organisation():
     organisation = small_library().organisation
     assert organisation.missing == ()
-    assert organisation.on_call.hours == {0: (480, 1020)}
+    assert organisation.on_call.hours == {0: ((480, 1020),)}
     assert organisation.on_call.contact == "70 00 00 00"
     assert (organisation.reply_within, organisation.hold) == (timedelta(hours=120), timedelta(hours=48))
     assert small_library().categories["conduct"].restricted

@@ -38,7 +38,9 @@ PLANTED = [
     ("bad_name", "flows/lost.yaml", "key: again", "key: Again", "Again"),
     ("bad_name", "flows/complaint.yaml", "key: spouse", "key: done", "key: done"),
     ("bad_value", "flows/person.yaml", "{situation: abroad}", "{situation: true}", "situation: true"),
-    ("bad_value", "content/organisation.yaml", "08:00-17:00", "17:00-08:00", "17:00"),
+    ("night_hours", "content/organisation.yaml", "08:00-17:00", "17:00-08:00", "17:00"),
+    ("bad_hours", "content/organisation.yaml", '"08:00-17:00"', '["08:00-12:00", "2 pm"]', "2 pm"),
+    ("hours_overlap", "content/organisation.yaml", '"08:00-17:00"', '["08:00-12:00", "11:00-17:00"]', "11:00"),
     ("bad_value", "content/organisation.yaml", "Africa/Bamako", "Africa/Bamaco", "timezone"),
     ("unknown_key", "content/organisation.yaml", "    mon:", "    lundi:", "lundi"),
     # ---- ways

@@ -63,13 +63,21 @@ class Open(Step):
     anonymous: Mapping[str, object] = field(default_factory=dict)
     include: tuple[str, ...] = ()
     hold: bool = False
+    in_chat: Mapping[str, object] = field(default_factory=dict)
 
     def enter(self, scene: "Scene") -> Move:
         answers = scene.frame.answers
         story = {name: answers[name] for name in self.include or answers if name in answers}
         anonymous = bool(self.anonymous) and scene.holds(self.anonymous)
         scene.ask_host(
-            OpenCase(self.open, from_answer(scene, self.category), story, anonymous, self.hold and not anonymous)
+            OpenCase(
+                self.open,
+                from_answer(scene, self.category),
+                story,
+                anonymous,
+                self.hold and not anonymous,
+                scene.holds(self.in_chat),
+            )
         )
         scene.speak(self)
         if anonymous:  # what was drafted on the way here must not stay with the person

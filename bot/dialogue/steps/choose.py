@@ -20,6 +20,7 @@ class Choice:
     label: str
     go: str = ""
     when: Mapping[str, object] = field(default_factory=dict)
+    drop: tuple[str, ...] = ()  # earlier answers that no longer count once this is chosen
 
 
 def key_of(tap: str) -> str:
@@ -94,6 +95,7 @@ class Choices(_Offer):
             return Miss(which=keys)
         if self.save_as:
             scene.save(self.save_as, keys[0])
+        scene.drop(*(name for choice in self.choices if choice.key == keys[0] for name in choice.drop))
         return Exit(keys[0])
 
 

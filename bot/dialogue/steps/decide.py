@@ -120,10 +120,10 @@ class RaiseAlert(Step):
     """Tells the organisation that somebody may be in danger; the words of the person are not passed on.
 
     Example:
-        tell: {alert: distress, go: next}
+        tell: {alert: danger, go: next}
     """
 
-    alert: str
+    alert: Literal["suicide", "danger", "held"]
 
     def enter(self, scene: "Scene") -> Move:
         scene.speak(self)

@@ -75,6 +75,14 @@ def upgrade() -> None:
         postgresql_where=sa.text("expires_at IS NOT NULL"),
         sqlite_where=sa.text("expires_at IS NOT NULL"),
     )
+    op.create_index(
+        "ix_heard_at",
+        "heard",
+        ["at"],
+        unique=False,
+        postgresql_where=sa.text("failed IS NOT NULL"),
+        sqlite_where=sa.text("failed IS NOT NULL"),
+    )
     op.create_table(
         "revisions",
         sa.Column("number", sa.Integer(), autoincrement=False, nullable=False),
@@ -113,7 +121,7 @@ def upgrade() -> None:
         sa.Column("opened_at", Moment(), nullable=False),
         sa.Column("due_at", Moment(), nullable=False),
         sa.Column("last_step_at", Moment(), nullable=False),
-        sa.Column("held_until", Moment(), nullable=True),
+        sa.Column("in_chat", sa.Boolean(), nullable=False),
         sa.Column("data_key", sa.LargeBinary(), nullable=False),
         sa.Column("receipt_index", sa.LargeBinary(), nullable=False),
         sa.Column("outcome", sa.String(), nullable=True),
@@ -162,6 +170,7 @@ def upgrade() -> None:
         sa.Column("cancel", sa.String(), nullable=True),
         sa.Column("attempts", sa.Integer(), nullable=False),
         sa.Column("gave_up_at", Moment(), nullable=True),
+        sa.Column("expires_at", Moment(), nullable=True),
         sa.ForeignKeyConstraint(
             ["contact_id"], ["contacts.id"], name=op.f("fk_outbox_contact_id_contacts"), ondelete="CASCADE"
         ),
@@ -169,6 +178,14 @@ def upgrade() -> None:
         sa.UniqueConstraint("contact_id", "seq", name=op.f("uq_outbox_contact_id_seq")),
     )
     op.create_index("ix_outbox_due_at", "outbox", ["due_at"], unique=False)
+    op.create_index(
+        "ix_outbox_expires_at",
+        "outbox",
+        ["expires_at"],
+        unique=False,
+        postgresql_where=sa.text("expires_at IS NOT NULL"),
+        sqlite_where=sa.text("expires_at IS NOT NULL"),
+    )
     op.create_table(
         "revision_files",
         sa.Column("number", sa.Integer(), nullable=False),

@@ -7,15 +7,16 @@ from bot.dialogue.steps import Step
 from bot.dialogue.steps.decide import Branch, CallFlow, Query, Remember
 from bot.dialogue.steps.speak import End
 from bot.library.flows import FlowFile
-from bot.library.issues import Issue
+from bot.library.issues import Issue, nearest
 from bot.library.load import Built
 from bot.library.names import ENGINE_FLOWS, MENU
+from bot.library.targets import meant
 
 Spot = tuple[str, str]  # flow, step
 MOST_STATES = 5_000  # looked at from one step; real flows have a few dozen between two questions
 
 
-def check_paths(built: Built) -> list[Issue]:
+def check_reachable(built: Built) -> list[Issue]:
     """Steps and flows without a way to them, and loops without a question."""
     return [*_unreachable(built), *_loops(built.flows)]
 
@@ -30,24 +31,58 @@ def target(flow: str, way: str) -> Spot:
 
 
 def _unreachable(built: Built) -> Iterator[Issue]:
+    """Steps nobody comes to. Only the first of a row is told, and none that another mistake explains."""
     if built.unread:  # what leads out of a file that can't be read is not known
         return
-    roots = [MENU, *((name, _start(built, name)) for name in ENGINE_FLOWS if name in built.flows)]
+    roots = [MENU, *((name, built.flows[name].flow.start) for name in ENGINE_FLOWS if name in built.flows)]
     roots += [(name, file.flow.start) for name, file in built.flows.items() if file.flow.keywords]
-    reached = _reach(built.flows, roots)
+    reached = _reach(built.flows, [*roots, *_meant(built)])
+    lost_way = {issue.path for issue in built.issues if issue.sort == "no_way"}
     for name, file in built.flows.items():
-        if file.names != set(file.flow.steps) or file.flow.start not in file.names:
+        if not file.all_read or file.flow.start not in file.names or file.document.path in lost_way:
             continue
         if not any((name, step) in reached for step in file.flow.steps):
             yield file.document.issue("unreachable_flow", "title", key=name)
             reached |= _reach(built.flows, [(name, file.flow.start)])
-        for step in file.flow.steps:
-            if (name, step) not in reached:
+        alone = [step for step in file.flow.steps if (name, step) not in reached]
+        led_to = {step: _reach(built.flows, [(name, step)]) for step in alone}
+        for step in alone:
+            spot = (name, step)
+            if spot not in reached and not any(
+                spot in behind and (name, other) not in led_to[step] for other, behind in led_to.items()
+            ):
                 yield file.issue("unreachable", step, key=step)
+                reached |= led_to[step]
 
 
-def _start(built: Built, name: str) -> str:
-    return built.flows[name].flow.start
+def _meant(built: Built) -> Iterator[Spot]:
+    """Where ways lead that can't be followed: those with a slip in the name, and those of steps not read."""
+    for name, file in built.flows.items():
+        for step in file.flow.steps.values():
+            for way in step.exits().values():
+                near = meant(built.flows, file, way) if way else ""
+                if near:
+                    yield target(name, near)
+            if isinstance(step, CallFlow) and step.call not in built.flows:
+                near = nearest(step.call, list(built.flows))
+                yield near, built.flows[near].flow.start if near else ""
+        near = nearest(file.flow.start, list(file.names))
+        yield name, near
+        unread = [file.raw(step) for step in file.names - set(file.flow.steps)]
+        for raw in [*unread, *file.document.dropped]:
+            yield from _ways_in(built, name, raw)
+
+
+def _ways_in(built: Built, flow: str, raw: object) -> Iterator[Spot]:
+    """The ways in something an editor wrote that was not read as steps."""
+    entries = raw.items() if isinstance(raw, dict) else enumerate(raw) if isinstance(raw, list) else ()
+    for key, value in entries:
+        if key == "call" and isinstance(value, str) and value in built.flows:
+            yield value, built.flows[value].flow.start
+        elif key in ("go", "else", "none") and isinstance(value, str):
+            yield target(flow, value)
+        else:
+            yield from _ways_in(built, flow, value)
 
 
 def _reach(flows: Mapping[str, FlowFile], roots: list[Spot]) -> set[Spot]:

@@ -10,10 +10,10 @@ from bot.library.names import ENGINE_FLOWS, MENU, REFERENCES
 from bot.library.reading import Where
 
 
-def check_ways(flows: Mapping[str, FlowFile], unread: Collection[str]) -> list[Issue]:
+def check_targets(flows: Mapping[str, FlowFile], unread: Collection[str]) -> list[Issue]:
     """Issues that keep a library from being used at all. Ways into `unread` flows are left alone."""
-    ways = _Ways(flows, unread)
-    issues = [issue for file in flows.values() for issue in ways.issues(file)]
+    targets = _Targets(flows, unread)
+    issues = [issue for file in flows.values() for issue in targets.issues(file)]
     issues += [
         found("engine_flow", f"flows/{name}.yaml", 1, name)
         for name in ENGINE_FLOWS
@@ -29,7 +29,7 @@ def check_ways(flows: Mapping[str, FlowFile], unread: Collection[str]) -> list[I
     return issues
 
 
-class _Ways:
+class _Targets:
     def __init__(self, flows: Mapping[str, FlowFile], unread: Collection[str]) -> None:
         self.flows = flows
         self.unread = unread
@@ -60,21 +60,25 @@ class _Ways:
                 entry = entry[part]  # type: ignore[index]
             name = str(entry.get("key", step)) if isinstance(entry, dict) else step
             yield file.issue("no_way", step, *place, key=name)
-        elif not dot:
-            if target not in file.names:
-                near = nearest(target, list(file.names))
-                if target in self.flows:
-                    near = f"{target}.{self.flows[target].flow.start}"
-                yield file.issue("missing_step", step, *place, key=target, near=near)
-        elif flow_name in self.unread:
-            return
-        elif flow_name not in self.flows:
-            near = nearest(flow_name, list(self.flows))
-            yield file.issue("missing_flow", step, *place, key=flow_name, near=near and f"{near}.{step_name}")
-        elif step_name not in self.flows[flow_name].names:
-            other = self.flows[flow_name]
-            near = nearest(step_name, list(other.names)) or ("" if step_name else other.flow.start)
-            yield file.issue("missing_step", step, *place, key=target, near=near and f"{flow_name}.{near}")
+        elif not dot and target not in file.names:
+            yield file.issue("missing_step", step, *place, key=target, near=meant(self.flows, file, target))
+        elif dot and flow_name not in {*self.flows, *self.unread}:
+            yield file.issue("missing_flow", step, *place, key=flow_name, near=meant(self.flows, file, target))
+        elif dot and flow_name in self.flows and step_name not in self.flows[flow_name].names:
+            yield file.issue("missing_step", step, *place, key=target, near=meant(self.flows, file, target))
+
+
+def meant(flows: Mapping[str, FlowFile], file: FlowFile, target: str) -> str:
+    """Where a way that leads nowhere was probably to lead; "" when nothing is close."""
+    flow_name, dot, step_name = target.rpartition(".")
+    if not dot:
+        return f"{target}.{flows[target].flow.start}" if target in flows else nearest(target, list(file.names))
+    if flow_name not in flows:
+        near = nearest(flow_name, list(flows))
+        return near and f"{near}.{step_name}"
+    other = flows[flow_name]
+    near = nearest(step_name, list(other.names)) or ("" if step_name else other.flow.start)
+    return near and f"{flow_name}.{near}"
 
 
 def _references(file: FlowFile, step: str) -> Iterator[Issue]:
