@@ -51,9 +51,10 @@ class _Answers:
             if file.document.path in self.broken:  # a way is missing or unread: any answer of this flow may be given
                 known |= dict.fromkeys(_written(file.everything, "save_as"))
             yield from self._placeholders(file, step, known, filed)
-            yield from self._conditions(file.document, ("steps", name), file.raw(name), known)
+            if self._all_known(file):
+                yield from self._conditions(file.document, ("steps", name), file.raw(name), known)
             for where, answer in _used(file.raw(name)):
-                if answer not in known and self.all_read:
+                if answer not in known and self._all_known(file):
                     yield file.issue("unknown_name", name, *where, key=answer, near=nearest(answer, list(known)))
             if isinstance(step, Open):
                 yield from self._category(file, step, known)
@@ -61,6 +62,10 @@ class _Answers:
                 for value in sorted(_fact(file, step.remember[CONSENT]) or ("…",)):
                     if value not in CONSENTS:
                         yield file.issue("consent_value", name, "remember", CONSENT, key=value)
+
+    def _all_known(self, file: FlowFile) -> bool:
+        """Whether each name this flow may use was read; what a step that can't be read saves is not known."""
+        return self.all_read and file.all_read
 
     def _placeholders(
         self, file: FlowFile, step: Step, known: Mapping[str, Values], filed: set[str]
@@ -79,7 +84,7 @@ class _Answers:
                 elif name.startswith("case.") and name not in case_names:
                     near = nearest(name, list(case_names))
                     yield file.issue("case_placeholder", step.name, *where, key=name, near=near)
-                elif name not in names and (self.all_read or "." in name):
+                elif name not in names and (self._all_known(file) or "." in name):
                     near, listed = nearest(name, list(names)), quoted(sorted(names))
                     yield file.issue("unknown_placeholder", step.name, *where, key=name, near=near, known=listed)
 
@@ -93,8 +98,7 @@ class _Answers:
                 if name == "rule":
                     continue
                 if name not in known:
-                    if self.all_read:
-                        yield document.issue("unknown_name", *here, key=name, near=nearest(name, list(known)))
+                    yield document.issue("unknown_name", *here, key=name, near=nearest(name, list(known)))
                     continue
                 possible = known[name]
                 for value in wanted if isinstance(wanted, list) else [wanted]:
@@ -108,7 +112,7 @@ class _Answers:
             possible: Values = frozenset({step.category})
         else:
             possible = known.get(step.category.get("from", ""), frozenset())
-            if possible is None:
+            if possible is None and file.document.path not in self.broken:
                 problem = f"une catégorie se choisit (choices) ; elle doit être dans {CATEGORIES}"
                 yield file.issue("bad_value", step.name, "category", key="category", problem=problem)
         for key in sorted(possible or ()) if CATEGORIES in self.built.content.documents else ():
@@ -122,7 +126,7 @@ class _Answers:
     def papers(self) -> Iterator[Issue]:
         """Conditions of content/documents.yaml, asked in the flows that look papers up."""
         document = self.built.content.documents.get(PAPERS)
-        if document is None or not self.all_read:
+        if document is None or not all(self._all_known(file) for file in self.built.flows.values()):
             return
         known = dict(self.facts)
         for file in self.built.flows.values():
@@ -195,7 +199,9 @@ def _written(value: object, key: str) -> set[str]:
     if not isinstance(value, Mapping):
         return set()
     found_here = value.get(key)
-    names = set(found_here) if isinstance(found_here, Mapping) else {found_here} if isinstance(found_here, str) else set()
+    names = (
+        set(found_here) if isinstance(found_here, Mapping) else {found_here} if isinstance(found_here, str) else set()
+    )
     return names | {name for entry in value.values() for name in _written(entry, key)}
 
 

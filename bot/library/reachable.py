@@ -60,14 +60,16 @@ def _meant(built: Built) -> Iterator[Spot]:
     for name, file in built.flows.items():
         for step in file.flow.steps.values():
             for way in step.exits().values():
-                near = meant(built.flows, file, way) if way else ""
+                flow, spot = target(name, way)
+                there = flow in built.flows and spot in built.flows[flow].names
+                near = meant(built.flows, file, way) if way and not there else ""
                 if near:
                     yield target(name, near)
             if isinstance(step, CallFlow) and step.call not in built.flows:
                 near = nearest(step.call, list(built.flows))
                 yield near, built.flows[near].flow.start if near else ""
-        near = nearest(file.flow.start, list(file.names))
-        yield name, near
+        if file.flow.start not in file.names:
+            yield name, nearest(file.flow.start, list(file.names))
         unread = [file.raw(step) for step in file.names - set(file.flow.steps)]
         for raw in [*unread, *file.document.dropped]:
             yield from _ways_in(built, name, raw)

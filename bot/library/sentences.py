@@ -40,7 +40,7 @@ SENTENCES: dict[str, tuple[Severity, str, str]] = {
     "yaml_apostrophe": (
         "error",
         "une apostrophe ferme le texte écrit entre '…'",
-        'prenez des guillemets : "C\'est ici", pas \'C\'est ici\'',
+        "prenez des guillemets : \"C'est ici\", pas 'C'est ici'",
     ),
     "yaml_after_quote": (
         "error",

@@ -31,7 +31,9 @@ def check_translations(built: Built, before: Collection[Issue]) -> Iterator[Issu
 def file_of(key: str) -> str:
     """The French file a text key belongs to."""
     section = key.partition(":")[0].partition("/")[0]
-    return _FILE_OF.get(section, f"flows/{section}.yaml") if "/" not in key.partition(":")[0] else f"flows/{section}.yaml"
+    return (
+        _FILE_OF.get(section, f"flows/{section}.yaml") if "/" not in key.partition(":")[0] else f"flows/{section}.yaml"
+    )
 
 
 class _Translations:

@@ -207,12 +207,9 @@ def _cpu_of_tree(root: int) -> float:
 
 
 def _bench(databases: dict[str, Database], folder: Path, people: list[int], rounds: int, seconds: float) -> None:
-    print(
-        f"{platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}; durability and encryption on."
-    )
-    print(
-        "The web chat's flood limits (60 messages a minute for each person, 30 newcomers) are lifted for the bench.\n"
-    )
+    machine = f"{platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}"
+    print(f"{machine}; full durability, encryption on.")
+    print("The web chat's flood limits (for each person and for newcomers) are lifted for the bench.\n")
     found: dict[tuple[str, int], list[dict[str, float]]] = {}
     for number in range(rounds):
         for count in people:
@@ -244,9 +241,8 @@ def _profile(kind: str, database: Database, folder: Path, people: int, seconds: 
             time.sleep(0.05)
     result: dict[str, Any] = json.loads(into.read_text())
     whole = sum(row[2] for row in result["rows"])
-    print(
-        f"{kind}, {people} people: {result['turns'] / result['rounds']:.1f} turns a round, {whole:.0f} µs of CPU a turn\n"
-    )
+    each = result["turns"] / result["rounds"]
+    print(f"{kind}, {people} people: {each:.1f} turns a round, {whole:.0f} µs of CPU a turn\n")
     print("| thread | what | µs CPU | share | µs by the clock |")
     print("|---|---|---|---|---|")
     for thread, section, cpu, wall in sorted(result["rows"], key=lambda row: (row[0], -row[2])):

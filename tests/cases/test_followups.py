@@ -120,7 +120,7 @@ async def test_it_is_said_while_people_write(house, database_url):
         other = House(second, house.keyring, house.library)
         other.now = house.now
         await asyncio.gather(
-            *(other.hear(f"p{number}", word) for number in range(7, -1, -1) for word in ("aide", "menu")),
+            *(other.hear(f"p{number}", word) for number in range(7, -1, -1) for word in ("aide", "help")),
             *(say_due(house) for _ in range(4)),
         )
     await say_due(house)

@@ -1,5 +1,6 @@
 """People at the web chat, as the page behaves: an id for every message, a queue, a cursor, an open stream."""
 
+import contextlib
 import json
 import re
 import socket
@@ -186,10 +187,8 @@ class Browser:
         if self._stream:
             opened = self._open
             if opened and opened.sock:
-                try:
+                with contextlib.suppress(OSError):  # gone already
                     opened.sock.shutdown(socket.SHUT_RDWR)
-                except OSError:
-                    pass  # gone already
             self._stream.join(PATIENCE)
 
 

@@ -71,7 +71,9 @@ def test_a_new_language_begins_empty():
     begun = update(b"", template(small_files()), "snk")
     assert entry(begun, "main:title").string == ""
     assert b'"Language: snk' in begun
-    assert read_translations("x", begun) == ({}, ())
+    read, issues = read_translations("x", begun)
+    assert issues == ()
+    assert not any(translation.words for translation in read.values())
 
 
 def test_no_template_from_broken_files():

@@ -16,8 +16,8 @@ LONG = "k" * 50
 # sort, file, what stands there, what is planted, text of the line where it is told (and its file, if another)
 PLANTED = [
     # ---- reading
-    ("yaml", "flows/lost.yaml", "start: offer", "start: 'offer", "start:"),
-    ("yaml", "flows/lost.yaml", "say: Voulez", "say: C'est : Voulez", "C'est :"),
+    ("yaml_unclosed", "flows/lost.yaml", "start: offer", "start: 'offer", "start:"),
+    ("yaml_quotes", "flows/lost.yaml", "say: Voulez", "say: C'est : Voulez", "C'est :"),
     ("duplicate_key", "flows/lost.yaml", "  over:", "  to_person: {say: Ici., go: over}\n  over:", "{say: Ici."),
     ("no_alias", "flows/lost.yaml", "title: Perdu", "title: &a Perdu", "&a"),
     # ---- shape
@@ -92,8 +92,8 @@ def test_nothing_is_wrong_with_the_small_library():
 )
 def test_a_planted_mistake_is_told_with_file_and_line(sort, path, old, new, mark):
     files = changed(small_files(), path, old, new)
-    found = [issue for issue in told(files) if issue[0] not in ("untranslated", "po_unknown", "placeholder_lost")]
-    # new French texts are not translated either, and texts that are gone leave translations behind
+    found = [issue for issue in told(files) if issue[0] not in ("untranslated", "stale")]
+    # French texts that are new or changed are not translated either
     assert found == [(sort, path, line_of(files, path, mark))]
 
 
@@ -177,15 +177,23 @@ def test_a_phrase_the_code_says_is_missing(key):
 def test_a_placeholder_lost_and_one_added_in_translation():
     files = changed(small_files(), EN, "{case.receipt} (en)", "{case.recipt} (en)")
     line = line_of(files, EN, 'msgctxt "complaint/file:say"')
-    assert sorted(told(files)) == [("placeholder_added", EN, line), ("placeholder_lost", EN, line)]
+    [issue] = check(build(files))
+    assert (issue.sort, issue.path, issue.line) == ("placeholder_added", EN, line)
+    assert "{case.receipt}" in issue.hint
+    files = changed(small_files(), EN, "{case.receipt} (en)", "(en)")
+    assert told(files) == [("placeholder_lost", EN, line)]
 
 
 def test_a_text_not_translated_is_told_where_the_french_stands():
     files = changed(small_files(), EN, 'msgstr "Des enfants (en)"', 'msgstr ""')
     [issue] = check(build(files))
-    assert (issue.sort, issue.path) == ("untranslated", "flows/complaint.yaml")
+    assert (issue.sort, issue.path) == ("untranslated_entry", "flows/complaint.yaml")
     assert issue.line == line_of(files, "flows/complaint.yaml", "Des enfants")
-    assert EN in issue.hint
+    assert f"{EN}:{line_of(files, EN, 'complaint/with_me:children')}" in issue.hint
+    files = changed(small_files(), EN, 'msgctxt "main:title"', 'msgctxt "main:titel"')
+    [issue] = check(build(files))  # the one that is too many is told once all texts are there
+    assert issue.sort == "untranslated"
+    assert "segin translations" in issue.hint
 
 
 def test_a_language_that_may_have_gaps():
@@ -222,8 +230,17 @@ def test_the_same_text_translated_twice():
 
 
 def test_a_translation_of_a_text_that_is_gone():
-    files = changed(small_files(), EN, 'msgctxt "main:title"', 'msgctxt "main:titel"')
-    assert ("po_unknown", EN, line_of(files, EN, "main:titel")) in told(files)
+    files = changed(small_files(), "flows/distress.yaml", '      - {key: "no", label: Non, go: over}\n', "")
+    assert told(files) == [("po_unknown", EN, line_of(files, EN, "distress/grave:no"))]
+
+
+@pytest.mark.parametrize("fuzzy", [True, False], ids=["marked fuzzy", "not brought up to date"])
+def test_a_translation_older_than_its_french(fuzzy):
+    if fuzzy:
+        files = changed(small_files(), EN, 'msgctxt "lost:title"', '#, fuzzy\nmsgctxt "lost:title"')
+    else:
+        files = changed(small_files(), "flows/lost.yaml", "title: Perdu", "title: Égaré")
+    assert told(files) == [("stale", EN, line_of(files, EN, 'msgctxt "lost:title"'))]
 
 
 def test_labels_alike_in_another_language():
