@@ -106,7 +106,10 @@ class Inbox:
             for result in results:
                 if not result.entry.told.done():  # the sender may have hung up
                     result.entry.told.set_result(result.told)
-            self.after_commit(results)
+            try:
+                self.after_commit(results)
+            except Exception as error:  # noqa: BLE001 - it is stored; those who wait for the next round must not stall
+                log.error("after a commit: %s", place_of(error))  # noqa: TRY400 - no content in logs
 
     def _round(self, conn: Connection, entries: list[Entry]) -> list[Result]:
         library = self.shelf.current(conn)

@@ -72,6 +72,9 @@ class News:
             except StorageUnavailable as error:
                 log.warning("news can't be read: %s", error)
                 continue
+            except Exception as error:  # noqa: BLE001 - open pages must go on being told
+                log.error("news can't be read: %s", type(error).__name__)  # noqa: TRY400 - no content in logs
+                continue
             for address_index, seq in newest.items():
                 if seq > self._told.get(address_index, 0):
                     self._told[address_index] = seq

@@ -48,7 +48,7 @@ from storage.engines import trouble
 
 log = logging.getLogger(__name__)
 
-HEARD, OUTBOX = tables.heard, tables.outbox
+HEARD, OUTBOX, LANES = tables.heard, tables.outbox, tables.lanes
 
 MAX_NEEDS = 8  # look-ups a turn
 BRIEF = timedelta(hours=1)  # how long a message that leads to an anonymous case waits to be fetched
@@ -101,6 +101,7 @@ _ADVANCE = (
         heard_at=bindparam("heard_at"),
         consented_at=bindparam("consented_at"),
         draft_until=bindparam("draft_until"),
+        blocked_at=None,  # whoever writes can be written to
     )
 )
 _ACKNOWLEDGE = delete(OUTBOX).where(
@@ -227,6 +228,8 @@ class Round:
             contact, failed = fallback, True
             said, keeps_before, turn = [self._apologise(contact)], True, Turn(contact.conversation)
             self._hear(entry, failure=place_of(error), raw=(contact, heard))
+        if contact.blocked:
+            self.conn.execute(update(LANES).where(LANES.c.contact_id == contact.id).values(closed_at=None))
         self.advanced.append(contact)
         self.outgoing.extend(contact.outgoing)
         erased = any(isinstance(effect, Forget) for effect in turn.effects)

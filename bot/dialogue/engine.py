@@ -170,6 +170,8 @@ class _Turn:
         vocabulary = self.library.vocabulary
         # in the midst of a story only the bare word counts: "mon retour" is no "retour"
         story = isinstance(self.scene.step, ask.Ask)
+        if not (began or self.scene.conversation.language) and self._says(heard.text, vocabulary.menu, bare=True):
+            return False  # the first word ever: language and privacy come before the menu
         if self._says(heard.text, vocabulary.menu, bare=story):
             self._leave("main.menu")
         elif self._says(heard.text, vocabulary.back, bare=story):

@@ -17,6 +17,7 @@ from bot.library.issues import Issue, found, nearest, quoted
 from bot.library.languages import own_name
 from bot.library.names import STATUSES
 from bot.library.reading import NAME, Document, Where, read_yaml
+from bot.library.small_words import check_keywords, check_safety
 
 T = TypeVar("T")
 
@@ -29,7 +30,7 @@ ORGANISATION, CATEGORIES, PAPERS, WORDS = (
 KEYWORDS, SAFETY = "content/keywords/", "content/safety/"
 MOST_DAYS = 365  # flows/consent.yaml tells people "un an au plus"
 _DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
-_hours = re.compile(r"(\d{1,2}):(\d{2})\s*[-–]\s*(\d{1,2}):(\d{2})")
+_hours = re.compile(r"(\d{1,2}):([0-5]\d)\s*[-–]\s*(\d{1,2}):([0-5]\d)")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -103,12 +104,11 @@ class Content:
 
 
 def _span(written: str) -> tuple[int, int] | None:
-    """ "08:00-17:00" as minutes of the day; None for what is none."""
+    """Hours such as 08:00-17:00 as minutes of the day; None for what is none."""
     match = _hours.fullmatch(written.strip())
-    numbers = [int(number) for number in match.groups()] if match else []
-    if not numbers or numbers[1] > 59 or numbers[3] > 59:
+    if match is None:
         return None
-    return numbers[0] * 60 + numbers[1], numbers[2] * 60 + numbers[3]
+    return int(match[1]) * 60 + int(match[2]), int(match[3]) * 60 + int(match[4])
 
 
 class _Reading:
@@ -298,8 +298,8 @@ class _Reading:
                     self.issues.append(document.issue("unknown_key", key, status, key=status, near=near, known=known))
                 self.text(document, f"{key}:{status}", phrase, key, status)
 
-    def by_language(self, folder: str, wrong: Callable[[Mapping[str, object]], str]) -> dict[str, Mapping[str, object]]:
-        """The files `<folder><language>.yaml`; `wrong` says what is wrong with one ("" when nothing is)."""
+    def by_language(self, folder: str, wrong: Callable[[Document], list[Issue]]) -> dict[str, Mapping[str, object]]:
+        """The files `<folder><language>.yaml`; `wrong` says what is wrong with one."""
         read: dict[str, Mapping[str, object]] = {}
         for path, document in self.documents.items():
             if not path.startswith(folder):
@@ -307,32 +307,21 @@ class _Reading:
             code = PurePosixPath(path).stem
             if not own_name(code):
                 self.issues.append(found("unknown_language", path, 1, code))
-            problem = wrong(self.mapping(document))
-            if problem:
-                self.issues.append(self._word_issue(document, problem))
-            else:
-                read[code] = document.mapping()
+            issues = wrong(document)
+            self.issues += issues
+            if not issues:
+                read[code] = self.mapping(document)
         return read
 
-    @staticmethod
-    def _word_issue(document: Document, problem: str) -> Issue:
-        """At the key that the problem names, if it does."""
-        named = next((key for key in document.mapping() if f"“{key}”" in problem or f"« {key} »" in problem), "")
-        return document.issue("bad_value", *([named] if named else []), key=named or document.path, problem=problem)
 
-
-def read_content(
-    files: Mapping[str, bytes],
-    wrong_keywords: Callable[[Mapping[str, object]], str],
-    wrong_safety: Callable[[Mapping[str, object]], str],
-) -> tuple[Content, list[Issue]]:
+def read_content(files: Mapping[str, bytes]) -> tuple[Content, list[Issue]]:
     """What the content files hold, as far as it can be read, and what is wrong with them."""
     reading = _Reading(files)
     organisation, languages = reading.organisation()
     categories, papers = reading.categories(), reading.papers()
     reading.words()
-    keywords = reading.by_language(KEYWORDS, wrong_keywords)
-    safety = reading.by_language(SAFETY, wrong_safety)
+    keywords = reading.by_language(KEYWORDS, check_keywords)
+    safety = reading.by_language(SAFETY, check_safety)
     known = {ORGANISATION, CATEGORIES, PAPERS, WORDS}
     reading.issues += [
         found("unknown_file", path, 1)

@@ -5,7 +5,11 @@ from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
 
+from bot.library.issues import Issue, found
+
 PATTERNS = ("flows/*.yaml", "flows/*.talk", "content/**/*.yaml", "locales/*/LC_MESSAGES/*.po")
+FOLDERS = ("flows", "content", "locales")
+_NOT_READ = ("README.md", "flow.schema.json")  # beside them, and no mistake; Poedit makes .mo files
 
 
 def read_folder(root: Path) -> dict[str, bytes]:
@@ -16,6 +20,32 @@ def read_folder(root: Path) -> dict[str, bytes]:
 
 def _paths(root: Path) -> list[Path]:
     return sorted({path for pattern in PATTERNS for path in root.glob(pattern) if path.is_file()})
+
+
+def strays(root: Path) -> list[Issue]:
+    """Files that somebody wrote for Segin under a name it does not read."""
+    read = {path.relative_to(root).as_posix() for path in _paths(root)}
+    issues = []
+    for path in sorted(one for folder in FOLDERS for one in (root / folder).rglob("*") if one.is_file()):
+        name = path.relative_to(root).as_posix()
+        if name in read or path.name in _NOT_READ or path.suffix == ".mo" or "/." in name:
+            continue
+        right = _right_name(name)
+        issues.append(found("wrong_name", name, 1, right) if right else found("unknown_file", name, 1))
+    return issues
+
+
+def _right_name(name: str) -> str:
+    """How a file should be called; "" when nobody can tell."""
+    first, *_, last = name.split("/")
+    stem, _, ending = last.rpartition(".")
+    if first == "locales" and ending == "po":
+        language = stem if len(name.split("/")) == 2 else name.split("/")[1]  # noqa: PLR2004 - the folder and the file
+        return f"locales/{language}/LC_MESSAGES/bot.po"
+    if ending.lower() in ("yml", "yaml", "talk"):
+        ending = "talk" if ending.lower() == "talk" else "yaml"
+        return f"{name.rpartition('/')[0] if first != 'flows' else 'flows'}/{stem}.{ending}"
+    return ""
 
 
 def stamp(root: Path) -> tuple[tuple[str, int], ...]:

@@ -1,6 +1,6 @@
 """Building the library: editors' files become what the engine reads."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
 from bot.dialogue.flow import SOURCE_LANGUAGE, Library
@@ -10,11 +10,11 @@ from bot.dialogue.safety import Safety
 from bot.dialogue.steps.choose import Choices, Pick
 from bot.library.content import Content, read_content
 from bot.library.flows import FlowFile, Source, read_flow
-from bot.library.issues import Issue
+from bot.library.issues import Issue, found
 from bot.library.languages import names_of, own_name
 from bot.library.placeholders import names_in
-from bot.library.translations import Translation, read_translations
 from bot.library.targets import check_targets
+from bot.library.translations import Translation, read_translations
 
 
 @dataclass(frozen=True)
@@ -51,7 +51,7 @@ def build(files: Mapping[str, bytes], revision: int = 0) -> Built:
                 flows[file.flow.name] = file
             else:
                 unread.add(path.removeprefix("flows/").removesuffix(".yaml"))
-    content_read, wrong_content = read_content(files, _wrong(Vocabulary.merge), _wrong(Safety.merge))
+    content_read, wrong_content = read_content(files)
     issues += [*wrong_content, *check_targets(flows, unread)]
     sources = {key: source for file in flows.values() for key, source in file.sources.items()}
     sources.update(content_read.sources)
@@ -61,24 +61,19 @@ def build(files: Mapping[str, bytes], revision: int = 0) -> Built:
         if language != SOURCE_LANGUAGE and path in files:
             translations[language], wrong = read_translations(path, files[path])
             issues += wrong
+    issues += _unread_catalogues(files, content_read.languages)
     broken = any(issue.severity == "error" for issue in issues)
     library = None if broken else _library(flows, content_read, sources, translations, revision)
     return Built(library, tuple(sorted(issues)), flows, frozenset(unread), content_read, sources, translations)
 
 
-def _wrong(
-    merge: Callable[[Iterable[Mapping[str, object]]], object],
-) -> Callable[[Mapping[str, object]], str]:
-    """What is wrong with one file of small words."""
-
-    def wrong(words: Mapping[str, object]) -> str:
-        try:
-            merge([words])
-        except ValueError as error:
-            return str(error)
-        return ""
-
-    return wrong
+def _unread_catalogues(files: Iterable[str], languages: Iterable[str]) -> Iterator[Issue]:
+    used = {catalogue_path(language) for language in languages}
+    for path in files:
+        if path.startswith("locales/") and path not in used:
+            folder = path.split("/")[1]
+            sort = "unread_catalogue" if path == catalogue_path(folder) else "unknown_file"
+            yield found(sort, path, 1, folder)
 
 
 def _library(

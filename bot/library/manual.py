@@ -13,7 +13,7 @@ from bot.dialogue.rules import RULES
 from bot.dialogue.steps import KINDS, Step
 from bot.library import shape
 from bot.library.flows import keys_of
-from bot.library.names import CASE_NAMES, ENGINE_FLOWS, WORLD_NAMES
+from bot.library.names import CASE_NAMES, ENGINE_ANSWERS, ENGINE_FLOWS, WORLD_NAMES
 from bot.library.schema import description
 
 PATH = "flows/README.md"
@@ -40,8 +40,8 @@ steps:
   safe:
     say: Pouvez-vous écrire sans danger ?
     choices:
-      - {key: "yes", label: Oui, go: account}
-      - {key: "no", label: Non, go: left}
+      - {key: yes, label: Oui, go: account}
+      - {key: no, label: Non, go: left}
   account:
     ask: anything
     say: Dites ce que vous voulez.
@@ -55,7 +55,7 @@ steps:
 - Les noms et les clés (`key`) ont des petites lettres sans accent, des chiffres et `_`. **Ne changez plus une clé
   publiée** : les traductions et les anciens boutons y tiennent. Les mots, eux, changent quand vous voulez.
 - `dialogue/étape:clé` fait {tap} octets au plus.
-- Un texte avec « : » ou « # », et les mots "yes", "no", se mettent entre guillemets.
+- Un texte avec « : » ou « # » se met entre guillemets : `"C'est : ici"`. Une apostrophe n'en demande pas.
 - Un long texte :
   ```yaml
   say: |-
@@ -69,6 +69,7 @@ steps:
 | `segin check` | cherche les fautes ; dit le fichier, la ligne, et comment corriger |
 | `segin serve --watch` | montre vos changements dans la page web dès que vous enregistrez |
 | `segin talk` | la même chose dans le terminal |
+| `segin translations` | met les fichiers de `locales/` à jour après un changement en français |
 | `segin draw` | dessine chaque dialogue |
 | `segin publish` | publie : seulement alors, les gens voient vos changements |
 
@@ -104,8 +105,10 @@ Seulement là où il y a un dossier (`open` : aussi dans ce qui est dit juste ap
 ## Les dialogues que le programme appelle
 {flows}. Ils doivent exister ; `main` a une étape `menu`, qui pose une question.
 
+{given}
+
 ## Les sortes d'étapes
-Les descriptions viennent du programme, en anglais. Chaque étape peut avoir `say`. En **gras** : ce qu'il faut écrire.
+Chaque étape peut avoir `say`. En **gras** : ce qu'il faut écrire.
 """
 
 
@@ -116,6 +119,7 @@ def written() -> str:
         .replace("{world}", "\n".join(f"- `{{{name}}}`" for name in WORLD_NAMES))
         .replace("{case}", "\n".join(f"- `{kind}` : {_braces(names)}" for kind, names in CASE_NAMES.items()))
         .replace("{rules}", _rules())
+        .replace("{given}", "\n".join(_given()))
         .replace("{flows}", ", ".join(f"`{name}`" for name in ENGINE_FLOWS))
     )
     order = [*_ORDER, *sorted(set(KINDS) - set(_ORDER))]
@@ -124,6 +128,15 @@ def written() -> str:
 
 def _braces(names: tuple[str, ...]) -> str:
     return ", ".join(f"`{{{name}}}`" for name in names)
+
+
+def _given() -> list[str]:
+    """The answers a flow has from the start."""
+    return [
+        f"Dans `{flow}`, la réponse `{name}` est là dès le début ; elle vaut {', '.join(f'`{one}`' for one in may)}."
+        for flow, names in ENGINE_ANSWERS.items()
+        for name, may in names.items()
+    ]
 
 
 def _rules() -> str:

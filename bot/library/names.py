@@ -36,7 +36,7 @@ CASE_NAMES = {
 
 # Key of a step → the one word its `{word: answer}` form has.
 REFERENCES = {"category": "from", "status": "receipt", "to": "receipt"}
-CONDITIONS = ("when", "anonymous")
+CONDITIONS = ("when", "anonymous", "in_chat")
 
 # ---------------------------------------------------------------- content/words.yaml
 

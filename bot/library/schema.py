@@ -15,6 +15,7 @@ from bot.dialogue.rules import RULES
 from bot.dialogue.steps import KINDS, Step
 from bot.library import shape
 from bot.library.flows import keys_of
+from bot.library.names import CONDITIONS
 
 PATH = "flows/flow.schema.json"
 _NAME = "^[a-z][a-z0-9_]*$"
@@ -108,7 +109,7 @@ def _condition() -> dict[str, Any]:
 
 def _refer_to_conditions(definitions: dict[str, Any]) -> None:
     for part in definitions.values():
-        for key in ("when", "anonymous"):
+        for key in CONDITIONS:
             if key in part.get("properties", {}):
                 part["properties"][key] = {"$ref": "#/$defs/condition"}
 

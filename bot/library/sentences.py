@@ -102,6 +102,11 @@ SENTENCES: dict[str, tuple[Severity, str, str]] = {
         "aucune partie du programme ne lit ce fichier",
         "regardez son nom et son dossier",
     ),
+    "wrong_name": (
+        "error",
+        "ce fichier n'est pas lu, à cause de son nom ou de son dossier",
+        "nommez-le {key}",
+    ),
     "bad_name": (
         "error",
         "« {key} » ne peut pas être un nom",
@@ -129,6 +134,23 @@ SENTENCES: dict[str, tuple[Severity, str, str]] = {
         "ajoutez au moins un choix : {{key: …, label: …}}",
     ),
     "bad_value": ("error", "« {key} » : {problem}", "corrigez cette valeur"),
+    "not_small_words": (
+        "error",
+        "ce fichier n'a pas de listes de mots",
+        "écrivez « nom: [mot, mot] » sur chaque ligne",
+    ),
+    "not_a_list": ("error", "« {key} » doit être une liste de mots", "écrivez « {key}: [mot, mot] »"),
+    "not_a_map": (
+        "error",
+        "« {key} » dit ce que veulent dire des abréviations",
+        "écrivez « {key}: {{stp: s'il te plaît}} »",
+    ),
+    "bad_list": ("error", "« {key} » n'est pas une liste de mots", "chaque ligne est une liste : [premier, première]"),
+    "bad_phrase": (
+        "error",
+        "« {key} » ne peut pas être entendu",
+        "écrivez des mots ; de chaque côté de « | » il faut un mot",
+    ),
     "bad_hours": (
         "error",
         "« {key} » n'a pas d'heures lisibles",

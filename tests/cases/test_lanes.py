@@ -112,17 +112,20 @@ async def test_a_give_up_frees_the_lane(house, lanes):
 
 
 async def test_blocked_closes_the_lane(house, lanes):
-    """The person blocked us: all that waits is dropped, nothing more is sent, the contact is marked."""
+    """The person blocked us: all that waits is dropped, the contact is marked; when they write again, all is open."""
     awa = await write(house, "awa", "carnet", "un")
     house.phone.outcomes["awa"] = [Blocked()]
     await lanes._serve(awa)
     assert await house.count(OUTBOX) == 0
     assert (await lane(house, awa)).closed_at is not None
     assert (await house.contact("awa", house.phone)).blocked
-    await write(house, "awa", "deux")
     await lanes._serve(awa)
     assert sent(house, "awa") == []
     assert await house.store.read(lanes._unserved) == []
+    await write(house, "awa", "deux")
+    assert not (await house.contact("awa", house.phone)).blocked
+    await lanes._serve(awa)
+    assert sent(house, "awa") == ["Dit : deux", "Quoi ?"]
 
 
 async def test_one_worker_at_a_time_has_a_lane(house, lanes):

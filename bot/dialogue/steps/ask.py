@@ -21,12 +21,12 @@ FILES = ("voice", "photo", "document")
 @kind("ask")
 @dataclass(frozen=True, kw_only=True)
 class Ask(Step):
-    """Asks for something and waits.
+    """Demande quelque chose avec les mots de la personne, et attend.
 
-    `ask` says what: `text`, `number`, `date`, `phone`, `place` (words or a location), or `anything`
-    (text, a voice note, a photo, a document, a location: one voice note is a complete answer).
-    `save_as` names the answer. `optional: true` adds a button to skip. `sensitive: true` marks what must not
-    stay in an unfinished dialogue for more than a day. `min` and `max` bound a number.
+    `ask` dit quoi : `text`, `number`, `date`, `phone`, `place` (des mots ou une position), ou `anything`
+    (texte, message vocal, photo, document, position : un seul message vocal suffit comme réponse).
+    `save_as` nomme la réponse. `optional: true` ajoute un bouton pour passer. `sensitive: true` marque ce qui
+    ne doit pas rester plus d'un jour dans un dialogue inachevé. `min` et `max` bornent un nombre.
 
     Example:
         age: {ask: number, say: Quel âge avez-vous ?, save_as: age, min: 1, max: 110, go: next}

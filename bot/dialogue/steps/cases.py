@@ -41,13 +41,15 @@ def _of_receipt(scene: "Scene", answer: str) -> tuple[CaseView, ...]:
 @kind("open")
 @dataclass(frozen=True, kw_only=True)
 class Open(Step):
-    """Files a case for people to read; nothing is filed before.
+    """Ouvre un dossier que des personnes liront ; avant cette étape, rien n'est déposé.
 
-    `open` is its kind, `category` one of content/case-categories.yaml, fixed or `{from: answer}`.
-    `include` lists the answers that go into the case (all, when left out). When the condition `anonymous` holds,
-    nothing that leads to the person stays with it. `hold: true` lets staff and the person write to each other
-    from here on. The step's words come after, and may use `{case.reference}`, `{case.receipt}` (the 16 digits to
-    keep) and `{case.deadline}`.
+    `open` dit sa sorte, `category` une catégorie de content/case-categories.yaml, fixe ou `{from: réponse}`.
+    `include` nomme les réponses qui partent avec le dossier (toutes, sans `include`). Quand la condition
+    `anonymous` est vraie, rien de ce qui mène à la personne ne reste. `hold: true` : à partir d'ici, l'équipe et
+    la personne s'écrivent. `in_chat` est la condition pour répondre dans cette discussion (toujours, sans
+    `in_chat`). Les mots de l'étape viennent après ; ils peuvent contenir `{case.reference}`,
+    `{case.receipt}` (les 16 chiffres à garder) et `{case.deadline}`. Une réponse nommée `region` donne au dossier
+    sa région : l'équipe de cette région le voit.
 
     Example:
         file:
@@ -88,9 +90,10 @@ class Open(Step):
 @kind("status")
 @dataclass(frozen=True, kw_only=True)
 class Status(Step):
-    """Tells where a request is: `mine` (every open case filed in this chat) or `{receipt: answer}` (the case of
-    a receipt number). The words are said once a case, with `{case.reference}`, `{case.status}`,
-    `{case.last_step}`, `{case.next}`, `{case.answers}`. `none` is where to go when there is no such case.
+    """Dit où en est une demande : `mine` (chaque dossier ouvert ici) ou `{receipt: réponse}` (celui d'un numéro).
+
+    Les mots sont dits une fois par dossier, avec `{case.reference}`, `{case.status}`, `{case.last_step}`,
+    `{case.next}`, `{case.answers}`. `none` dit où aller quand il n'y a pas de dossier.
 
     Example:
         mine: {status: mine, say: "{case.reference} : {case.status}", go: menu, none: by_receipt}
@@ -113,7 +116,7 @@ class Status(Step):
 @kind("add")
 @dataclass(frozen=True, kw_only=True)
 class Add(Step):
-    """Adds an answer to a case that was filed before: the newest of this chat (`mine`) or that of a receipt.
+    """Ajoute une réponse à un dossier déjà déposé : le dernier de cette discussion (`mine`), ou celui d'un numéro.
 
     Example:
         more: {add: more_words, to: {receipt: receipt}, say: Ajouté., go: main.menu}

@@ -56,11 +56,12 @@ class _Offer(Step):
 @kind("choices")
 @dataclass(frozen=True, kw_only=True)
 class Choices(_Offer):
-    """Asks a question with ready answers and waits for one of them.
+    """Pose une question avec des réponses prêtes, et en attend une.
 
-    Each choice has a `key` (never changed once published), a `label` (what people see) and `go`. A choice with
-    `when` is shown only when that holds. `save_as` keeps the key of the chosen answer; `go` on the step serves
-    choices that have none. People may tap, write the number, the label in any language, or part of it.
+    Chaque choix a une clé `key` (elle ne change plus une fois publiée), un `label` (ce que les gens voient) et `go`.
+    Un choix avec `when` ne se montre que si la condition est vraie. `save_as` garde la clé du choix ; le `go` de
+    l'étape sert aux choix qui n'en ont pas. `drop` nomme des réponses d'avant qui ne comptent plus après ce
+    choix. On peut toucher un bouton, écrire le numéro, le texte du bouton dans une langue, ou une partie.
 
     Example:
         where:
@@ -102,10 +103,10 @@ class Choices(_Offer):
 @kind("pick")
 @dataclass(frozen=True, kw_only=True)
 class Pick(_Offer):
-    """Asks a question where several answers may hold, and waits.
+    """Pose une question où plusieurs réponses sont possibles, et attend.
 
-    People tick boxes, or write the numbers: "1, 3". `save_as` keeps the list of keys. With `optional: true`
-    none at all is an answer too.
+    On coche, ou on écrit les numéros : « 1, 3 ». `save_as` garde la liste des clés. Avec `optional: true`,
+    aucune réponse est aussi une réponse. Les choix de `pick` n'ont pas de `go`.
 
     Example:
         with_me:
@@ -163,7 +164,9 @@ def literal_parts(parts: tuple[str, ...]) -> Text | None:
 @kind("choose_language")
 @dataclass(frozen=True, kw_only=True)
 class ChooseLanguage(Step):
-    """Offers the languages of the library by their own names; the conversation goes on in the one chosen.
+    """Propose les langues, chacune par son propre nom ; la discussion continue dans celle qu'on choisit.
+
+    On écrit toujours `choose_language: true`.
 
     Example:
         language: {choose_language: true, say: Quelle langue ?, go: menu}

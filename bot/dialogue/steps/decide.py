@@ -22,7 +22,9 @@ class Way:
 @kind("branch")
 @dataclass(frozen=True, kw_only=True)
 class Branch(Step):
-    """Goes one way or another, by the answers so far, what is remembered, or a named rule. The first that holds wins.
+    """Continue par un chemin ou un autre, selon les réponses, ce qui est retenu, ou une règle. Le premier vrai gagne.
+
+    Chaque ligne de `branch` a `when` (la condition) et `go` ; `else` dit où aller quand aucune n'est vraie.
 
     Example:
         which_way:
@@ -55,7 +57,7 @@ class Branch(Step):
 @kind("call")
 @dataclass(frozen=True, kw_only=True)
 class CallFlow(Step):
-    """Runs another flow, comes back and goes on.
+    """Passe par un autre dialogue (`call`), revient ici et continue.
 
     Example:
         ask_consent: {call: consent, go: next}
@@ -71,7 +73,11 @@ class CallFlow(Step):
 @kind("remember")
 @dataclass(frozen=True, kw_only=True)
 class Remember(Step):
-    """Keeps facts with the person beyond this flow: a fixed word, or an answer of this flow.
+    """Retient quelque chose de la personne au-delà de ce dialogue : un mot fixe, ou une réponse d'ici.
+
+    `remember: {consent: agreed}` est spécial : il dit que la personne est d'accord pour que ses messages soient
+    gardés. `consent` ne peut être que `agreed`, ou `distress` (l'accord donné dans la détresse). Pour un refus, ne
+    retenez rien.
 
     Example:
         keep: {remember: {situation: {from: place}}, go: menu}
@@ -89,8 +95,10 @@ class Remember(Step):
 @kind("query")
 @dataclass(frozen=True, kw_only=True)
 class Query(Step):
-    """Looks something up; the list is saved and can stand in a text, one entry a line. `none` is where to go
-    when nothing was found. Known lists: `documents` (the papers of content/documents.yaml whose `when` holds).
+    """Cherche une liste, la garde sous `save_as` ; dans un texte, elle a une ligne par entrée.
+
+    `query: documents` donne les papiers de content/documents.yaml dont le `when` est vrai. `none` dit où aller quand
+    rien n'est trouvé.
 
     Example:
         papers: {query: documents, save_as: papers, go: show, none: nothing}
@@ -117,7 +125,9 @@ class Query(Step):
 @kind("alert")
 @dataclass(frozen=True, kw_only=True)
 class RaiseAlert(Step):
-    """Tells the organisation that somebody may be in danger; the words of the person are not passed on.
+    """Prévient l'organisation qu'une personne est peut-être en danger ; ses mots ne sont pas transmis.
+
+    `alert` dit de quoi il s'agit : `suicide`, `danger` ou `held` (retenue par quelqu'un).
 
     Example:
         tell: {alert: danger, go: next}
@@ -134,8 +144,9 @@ class RaiseAlert(Step):
 @kind("forget")
 @dataclass(frozen=True, kw_only=True)
 class ForgetAll(Step):
-    """Erases the person: dialogue, drafts, what is remembered, what waits to be sent. The words are said after;
-    nothing comes behind this step.
+    """Efface la personne (`forget`) : dialogue, brouillons, ce qui est retenu, ce qui attend d'être envoyé.
+
+    Les mots de l'étape sont dits après ; rien ne vient derrière elle.
 
     Example:
         erase_now: {forget: everything, say: C'est effacé.}

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 @kind("say")
 @dataclass(frozen=True, kw_only=True)
 class Speak(Step):
-    """Says something and goes on.
+    """Dit quelque chose et continue.
 
     Example:
         hello: {say: Bonjour., go: menu}
@@ -28,11 +28,11 @@ class Speak(Step):
 @kind("end")
 @dataclass(frozen=True, kw_only=True)
 class End(Step):
-    """The flow is over.
+    """Finit le dialogue (`end`).
 
-    - `return`: back to the flow that called this one, or that it interrupted; that flow asks its question again.
-    - `restart`: the flow below starts anew.
-    - `stop`: good-bye. What the person says next begins at the menu.
+    - `return` : retour au dialogue qui a appelé celui-ci, ou qu'il a interrompu ; il pose sa question de nouveau.
+    - `restart` : le dialogue d'en dessous recommence au début.
+    - `stop` : au revoir. Ce que la personne écrit ensuite commence au menu.
 
     Example:
         over: {say: Au revoir., end: stop}
