@@ -3,12 +3,17 @@
 `segin --help` and the README list them from here.
 """
 
+import logging
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from pathlib import Path
 
 from dotenv import dotenv_values
+
+log = logging.getLogger(__name__)
+
+LATER = ("SEGIN_TELEGRAM_", "SEGIN_WHATSAPP_")  # names that are fixed, of channels that are not there yet
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -71,7 +76,11 @@ class Settings:
             raw = given.get(name)
             if raw:
                 values[one.name] = _read(name, raw, one.type)
-        unknown = sorted(name for name in given if name.startswith("SEGIN_") and name not in cls.variables())
+        ours = {name for name in given if name.startswith("SEGIN_")}
+        later = sorted(name for name in ours if name.startswith(LATER) and given[name])
+        if later:
+            log.warning("%s: this version has no such channel yet; not used", ", ".join(later))
+        unknown = sorted(name for name in ours - set(cls.variables()) if not name.startswith(LATER))
         if unknown:
             raise BadSetting(f"unknown setting {', '.join(unknown)}; segin --help lists them all")
         return cls(**values)  # type: ignore[arg-type]

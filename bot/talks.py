@@ -25,15 +25,19 @@ from bot.channels.base import Incoming
 from bot.dialogue.flow import SOURCE_LANGUAGE, Library, OnCall, Organisation
 from bot.dialogue.model import AddToCase, Alert, Conversation, Effect, Forget, Message, OpenCase
 from bot.dialogue.rules import RULES
+from bot.dialogue.steps.choose import ChooseLanguage
 from bot.inbox import Inbox
 from bot.library import load
-from bot.library.languages import own_name
+from bot.library.languages import french_name, own_name
+from bot.library.names import ENGINE_KEYS
 from bot.library.shelf import Shelf
 from bot.round import Result
 from storage import KeyRing, Store, tables, upgrade
 
 BEGINS = datetime(2026, 11, 23, 9, 0, tzinfo=UTC)  # a Monday
-LINE = re.compile(r"(you|bot|now|staff|language|rules):\s*(.*)")
+HEADERS = ("language", "words", "rules")
+LINE = re.compile(rf"(you|bot|now|staff|{'|'.join(HEADERS)}):\s*(.*)")
+NO_LINE = "une ligne commence par you:, bot:, now: ou staff:, sous un titre (# …)"
 AFTER = re.compile(r"\(after (\d+) (minute|hour|day)s?\)")
 BUTTONS = re.compile(r"((?:\s*\[[^\]]*\])+)\s*$")
 RECEIPT = re.compile(r"\d{4}(\s\d{4}){3}")
@@ -60,6 +64,11 @@ class Talk:
     def header(self, kind: str) -> str:
         return next((words for _, found, words in self.lines if found == kind), "")
 
+    @property
+    def written(self) -> str:
+        """The language its words are in."""
+        return self.header("words") or self.header("language") or SOURCE_LANGUAGE
+
 
 @dataclass(frozen=True, slots=True)
 class Played:
@@ -82,16 +91,31 @@ def read(path: str, content: str) -> list[Talk]:
         elif line.strip():
             parts = LINE.fullmatch(line.strip())
             if parts is None or not found:
-                raise Differs(f"{path}:{number}: a line begins with you:, bot:, now: or staff:, below a title (# …)")
-            found[-1][2].append((number, parts[1], parts[2]))
+                raise Differs(f"{path}:{number}: {NO_LINE}")
+            kind, words = parts[1], parts[2]
+            problem = _wrong_line(kind, words, before=[one for _, one, _ in found[-1][2]])
+            if problem:
+                raise Differs(f"{path}:{number}: {problem}")
+            found[-1][2].append((number, kind, words))
     return [Talk(path, number, title, tuple(lines)) for number, title, lines in found]
+
+
+def _wrong_line(kind: str, words: str, before: list[str]) -> str:
+    if kind in HEADERS and any(one not in HEADERS for one in before):
+        return f"« {kind}: » se met juste sous le titre"
+    if kind in ("language", "words") and not own_name(words):
+        return f"« {words} » n'est pas le code d'une langue  → écrivez fr, en ou bm"
+    if kind == "you" and words.startswith("(") and not (AFTER.fullmatch(words) or terminal.SPECIAL.fullmatch(words)):
+        known = "(voice 12s), (photo), (document), (location), (sticker), (tap dialogue/étape:clé), (after 3 days)"
+        return f"« {words} » n'est pas connu  → on peut écrire : {known}"
+    return ""
 
 
 def run_all(files: Mapping[str, bytes]) -> list[str]:
     """Play every talk in every required language. Returns what differs, and the steps no talk passes."""
     library = load.build(files).library
     if library is None:
-        return ["the talks can't be played before the mistakes above are mended"]
+        return ["les essais (flows/*.talk) ne peuvent pas être joués avant que ces fautes soient corrigées"]
     problems: list[str] = []
     passed: set[str] = set()
     talks: list[Talk] = []
@@ -110,16 +134,16 @@ def run_all(files: Mapping[str, bytes]) -> list[str]:
                     problems.append(played.problem)
     every = {f"{flow.name}/{step}" for flow in library.flows.values() for step in flow.steps}
     return problems + [
-        f"flows/{missed.replace('/', '.yaml: step ')} is in no talk" for missed in sorted(every - passed)
+        f"flows/{flow}.yaml: aucun essai ne passe par l'étape « {step} »  → ajoutez-la dans flows/{flow}.talk"
+        for flow, step in sorted(missed.split("/") for missed in every - passed)
     ]
 
 
 def languages_of(talk: Talk, library: Library) -> tuple[str, ...]:
-    """The languages a talk is played in: its own; French ones in the others too."""
-    written = talk.header("language") or SOURCE_LANGUAGE
-    if written != SOURCE_LANGUAGE or talk.path.endswith("/language.talk"):
-        return (written,)
-    return tuple(library.languages)
+    """The languages a talk is played in: French ones in all that are required, others as they are written."""
+    if talk.header("words") or talk.written != SOURCE_LANGUAGE:
+        return (talk.written,)
+    return library.required
 
 
 class Stage:
@@ -147,16 +171,22 @@ class Stage:
         example = EXAMPLE if talk.header("rules") else Organisation()
         known = {name: getattr(example, name) for name in ("name", "data_controller", "contacts", "on_call")}
         library = replace(self.library, organisation=replace(own, **known))
-        player = _Player(self._store, self._keyring, library, language, written=talk.header("language"))
+        player = _Player(self._store, self._keyring, library, language, talk)
         try:
+            _offered(language, library)
             with _forced(talk.header("rules")):
-                problem = asyncio.run(player.play(talk))
-        except Differs as error:  # a rule nobody knows
+                problem = asyncio.run(player.play())
+        except Differs as error:  # a rule or a language nobody knows
             player.at, problem = talk.line, str(error)
-        where = "" if language == (talk.header("language") or SOURCE_LANGUAGE) else f" ({language})"
+        where = "" if language == talk.written else f" (en {french_name(language)})"
         return Played(
             f"{talk.path}:{player.at}: « {talk.title} »{where}: {problem}" if problem else "", frozenset(player.passed)
         )
+
+
+def _offered(language: str, library: Library) -> None:
+    if language not in library.languages:
+        raise Differs(f"la langue « {language} » n'est pas dans content/organisation.yaml")
 
 
 @contextmanager
@@ -167,7 +197,8 @@ def _forced(rules: str) -> Iterator[None]:
         for word in filter(None, (part.strip() for part in rules.split(","))):
             name, holds = word.removeprefix("not "), not word.startswith("not ")
             if name not in RULES:
-                raise Differs(f"no rule is called {name}")
+                known = ", ".join(sorted(RULES))
+                raise Differs(f"la règle « {name} » n'existe pas  → règles connues : {known}")
             RULES[name] = lambda _, holds=holds: holds  # type: ignore[misc]
         yield
     finally:
@@ -181,7 +212,7 @@ class _Player:
     keyring: KeyRing
     library: Library
     language: str
-    written: str
+    talk: Talk
     at: int = 0
     now: datetime = BEGINS
     receipt: str = ""
@@ -191,7 +222,7 @@ class _Player:
     passed: set[str] = field(default_factory=set)
     others: tuple[str, ...] = ()  # references of cases that other talks filed
 
-    async def play(self, talk: Talk) -> str:
+    async def play(self) -> str:
         self.channel = terminal.Terminal(lambda _: None)
         self.address = uuid.uuid4().hex
         self.inbox = Inbox(
@@ -203,9 +234,10 @@ class _Player:
         )
         self.others = await self.store.read(_references)
         try:
-            if self.written:
+            if self.talk.header("language"):
                 await self.store.run(self._came_before)
-            for self.at, kind, words in talk.lines:
+            for number, kind, words in self.talk.lines:
+                self.at = number
                 await self._line(kind, words)
             self._nothing_left()
         except Differs as error:
@@ -225,14 +257,15 @@ class _Player:
                 self._expect(words)
             case "now":
                 if not self.done or self.done[0] != words:
-                    raise Differs(f"« now: {words} » did not happen" + (f"; {self.done[0]} did" if self.done else ""))
+                    instead = f", mais « {self.done[0]} »" if self.done else ""
+                    raise Differs(f"« now: {words} » n'a pas eu lieu{instead}")
                 self.done.pop(0)
 
     def _nothing_left(self) -> None:
         if self.done:
-            raise Differs(f"also happened: {self.done[0]}")
+            raise Differs(f"il y a eu aussi « {self.done[0]} »  → ajoutez : now: {self.done[0]}")
         if self.said:
-            raise Differs(f"also said: {_flat(self.said[0].text)}")
+            raise Differs(f"Segin a dit aussi : {_flat(self.said[0].text)}  → ajoutez cette ligne bot:")
 
     async def _hear(self, words: str) -> None:
         after = AFTER.fullmatch(words)
@@ -243,8 +276,22 @@ class _Player:
         if self.language != SOURCE_LANGUAGE and words in self.buttons:
             words = self._translated(words)
         heard, body = terminal.read(words)
+        if heard.tap and not self._is_button(heard.tap):
+            raise Differs(f"le bouton « {heard.tap} » n'existe pas  → écrivez dialogue/étape:clé")
         await self.inbox.hear(self.channel, Incoming(self.address, uuid.uuid4().hex, heard, body))
         await self._fetch()
+
+    def _is_button(self, tap: str) -> bool:
+        place, _, key = tap.rpartition(":")
+        flow, _, name = place.partition("/")
+        step = self.library.flows[flow].steps.get(name) if flow in self.library.flows else None
+        if step is None:  # below an answer of staff
+            return flow in ("reply", "read")
+        return (
+            tap in step.words()
+            or key in ENGINE_KEYS
+            or (isinstance(step, ChooseLanguage) and key in self.library.languages)
+        )
 
     def _translated(self, label: str) -> str:
         if label in self.library.languages.values():
@@ -288,25 +335,25 @@ class _Player:
     def _answer(self, conn: Connection, words: str) -> None:
         mine = [reference for reference in _references(conn) if reference not in self.others]
         if not mine:
-            raise Differs("there is no case that staff could answer")
+            raise Differs("il n'y a pas de dossier auquel l'équipe peut répondre")
         Desk(conn, self.keyring, WRITER, self.now).answer(mine[-1], words, self.library)
 
     def _expect(self, words: str) -> None:
         if not self.said:
-            raise Differs(f"nothing was said; expected: {words}")
+            raise Differs(f"Segin n'a rien dit ; attendu : {words}")
         message = self.said.pop(0)
         labels = None
         found = BUTTONS.search(words)
         if found:
             labels, words = re.findall(r"\[([^\]]*)\]", found[1]), words[: found.start()]
-        written = self.language == (self.written or SOURCE_LANGUAGE)
+        written = self.language == self.talk.written
         if written and not _pattern(words).fullmatch(_flat(message.text)):
-            raise Differs(f"expected: {words} — said: {_flat(message.text)}")
+            raise Differs(f"attendu : {words} — dit : {_flat(message.text)}")
         if labels is None or labels == ["…"]:
             return
         offered = [button.label for button in message.options]
         if (labels != offered) if written else (len(labels) != len(offered)):
-            raise Differs(f"expected buttons {labels} — there are {offered}")
+            raise Differs(f"boutons attendus : {_buttons(labels)} — il y a : {_buttons(offered)}")
 
 
 def _references(conn: Connection) -> tuple[str, ...]:
@@ -328,6 +375,10 @@ def _told(effect: Effect) -> str:
             return "forgotten"
         case _:
             return ""
+
+
+def _buttons(labels: list[str]) -> str:
+    return " ".join(f"[{label}]" for label in labels) or "aucun"
 
 
 def _flat(text: str) -> str:

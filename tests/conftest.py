@@ -125,3 +125,19 @@ def _execute(url: str, *statements: str) -> None:
                 conn.exec_driver_sql(statement)
     finally:
         engine.dispose()
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """What the kills of tests/faults came to, one line a point and database."""
+    passed = terminalreporter.stats.get("passed", [])
+    rows = sorted(value for report in passed for name, value in report.user_properties if name == "kills")
+    if not rows:
+        return
+    columns = sorted({name for _, _, counts in rows for name in counts}, key=lambda name: (name != "kills", name))
+    width = max(len(point) for point, _, _ in rows)
+    terminalreporter.section("kill -9")
+    total = {name: sum(counts.get(name, 0) for _, _, counts in rows) for name in columns}
+    terminalreporter.write_line(f"{'point':<{width}}  {'database':<10}  {'  '.join(columns)}")
+    for point, kind, counts in [*rows, ("together", "", total)]:
+        figures = "  ".join(f"{counts.get(name, 0):>{len(name)}}" for name in columns)
+        terminalreporter.write_line(f"{point:<{width}}  {kind:<10}  {figures}")

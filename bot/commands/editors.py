@@ -38,22 +38,32 @@ def add_to(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> N
 
 
 def run_check(settings: Settings, given: argparse.Namespace) -> int:
+    """What is wrong, in French: editors read it. What a demonstration lacks is a note and no mistake."""
     folder = given.folder or settings.library_dir
     if not (folder / "flows").is_dir():
-        print(f"{folder} has no flows/ folder", file=sys.stderr)
+        print(f"{folder} n'a pas de dossier flows/", file=sys.stderr)
         return 2
     written = files.read_folder(folder)
-    issues = list(check(load.build(written)))
-    found = [str(issue) for issue in issues]
-    if not given.no_talks and not any(issue.severity == "error" for issue in issues):
+    built = load.build(written)
+    found = [str(issue) for issue in sorted([*check(built), *files.strays(folder)])]
+    if not given.no_talks and built.library is not None:
         found += run_all(written)
     if given.json:
         print(json.dumps(found, indent=2, ensure_ascii=False))
     else:
         for one in found:
             print(one)
-        print(f"{len(found)} found." if found else "All is well.", file=sys.stderr)
+        print(_summary(len(found)), file=sys.stderr)
+        missing = built.library.organisation.missing if built.library else ()
+        if missing:
+            print(f"Démonstration : dans content/organisation.yaml il manque {', '.join(missing)}.", file=sys.stderr)
     return 1 if found else 0
+
+
+def _summary(count: int) -> str:
+    if count == 0:
+        return "Tout va bien."
+    return f"{count} chose{'s' if count > 1 else ''} à corriger."
 
 
 def run_draw(settings: Settings, given: argparse.Namespace) -> int:
@@ -99,10 +109,11 @@ def run_translations(settings: Settings, given: argparse.Namespace) -> int:
 
 def run_publish(settings: Settings, given: argparse.Namespace) -> int:
     written = files.read_folder(settings.library_dir)
-    errors = [str(issue) for issue in check(load.build(written)) if issue.severity == "error"]
+    issues = [*check(load.build(written)), *files.strays(settings.library_dir)]
+    errors = [str(issue) for issue in sorted(issues) if issue.severity == "error"]
     if errors:
         print("\n".join(errors))
-        print("Nothing was published.", file=sys.stderr)
+        print("Rien n'est publié.", file=sys.stderr)
         return 1
     with open_store(settings) as store:
         before = store.read_now(revisions.newest)
@@ -111,5 +122,5 @@ def run_publish(settings: Settings, given: argparse.Namespace) -> int:
                 conn, written, author=getpass.getuser(), note=given.note, at=datetime.now(UTC)
             )
         )
-    print(f"Revision {number} is in force." if number != before else f"Nothing changed since revision {number}.")
+    print(f"La version {number} est publiée." if number != before else f"Rien n'a changé depuis la version {number}.")
     return 0

@@ -178,15 +178,15 @@ class _Turn:
             self._back()
         else:
             anywhere = self.library.anywhere
-            flow = anywhere.get(matching.fold(heard.text)) if story else matching.keyword(heard.text, anywhere)
+            folded = matching.fold(heard.text)
+            flow = anywhere.get(folded) if story else matching.keyword(heard.text, anywhere, vocabulary)
             if flow is None:
                 return False
             self._call(flow)
         return True
 
-    @staticmethod
-    def _says(text: str, words: tuple[str, ...], *, bare: bool) -> bool:
-        return matching.fold(text) in words if bare else matching.is_word(text, words)
+    def _says(self, text: str, words: tuple[str, ...], *, bare: bool) -> bool:
+        return matching.fold(text) in words if bare else matching.is_word(text, words, self.library.vocabulary)
 
     def _is_label(self, text: str) -> bool:
         """Exactly what a button of the waiting step says: then that is meant, and no word for everywhere."""
@@ -240,7 +240,7 @@ class _Turn:
             Miss(Text(key="words:not_handled")) if heard.kind == "unknown" else self.scene.step.hear(self.scene, heard)
         )
         if isinstance(move, Miss) and not move.which and heard.kind == "text":
-            flow = matching.keyword(heard.text, self.library.topics)
+            flow = matching.keyword(heard.text, self.library.topics, self.library.vocabulary)
             if flow is not None and flow != self.scene.frame.flow:
                 self._leave(f"{flow}.{self.library.flows[flow].start}")
                 return

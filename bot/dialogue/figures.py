@@ -1,50 +1,56 @@
 """Numbers, dates and phone numbers as people write them. What could mean two things is None: ask again."""
 
+import math
 import re
+from dataclasses import dataclass
 from datetime import date as Date  # noqa: N812, the function below has the plain name
 from datetime import timedelta
-from itertools import pairwise
 
 from rapidfuzz.distance import OSA
 
-from bot.dialogue.letters import clean, fold, word_set
-from bot.dialogue.vocabulary import Vocabulary
+from bot.dialogue.letters import clean, fold
+from bot.dialogue.vocabulary import Numbers, Vocabulary
 
 _LONGEST = 500  # characters in which a figure is looked for
+_HUNDRED, _THOUSAND = 100, 1000
 
 # ---------------------------------------------------------------- numbers in digits
 
-_THOUSANDS = {"mille": 1000, "mil": 1000, "thousand": 1000, "k": 1000, "million": 10**6, "millions": 10**6}
-_figure = re.compile(r"((?<![\w.,])[-−])?(\d+(?:[ .,'’]\d+)*)\s*(mille|mil|thousand|k|millions?)?\b", re.ASCII)
+_figure = re.compile(r"((?<![a-z0-9_.,])[-−])?([0-9]+(?:[ .,'’][0-9]+)*)\s*([^\s\d.,;:!?()\-−–—]*)")  # digits, a word
 _grouped = re.compile(r"[1-9]\d{0,2}(?:([ .'’])\d{3})(?:\1\d{3})*(?:,\d{1,2})?")
 _decimal = re.compile(r"\d+[.,]\d{1,2}|0[.,]\d+")
-_half = re.compile(r"\bet demie?\b|\band a half\b")
 
 
-def number(text: str) -> int | float | None:
-    """The one number a text gives, in digits of any script or in words (French, English, Bambara).
+def number(text: str, vocabulary: Vocabulary) -> int | float | None:
+    """The one number a text gives, in digits of any script or in the words of the languages we know.
 
     "1,5" is one and a half, "1.500" and "1 500" are thousands; "1,500" could be either, thus None.
     Two different numbers are None too.
     """
     if len(text) > _LONGEST:
         return None
-    plain = _ascii_digits(text)
+    plain = re.sub(r"(?<=\d)(?=[^\W\d])", " ", _ascii_digits(text))
     found: set[int | float | None] = set()
-    for sign, digits, scale in _figure.findall(_spaced(plain)):
+    unread = plain
+    for figure in _figure.finditer(plain):
+        sign, digits, behind = figure.groups()
+        word, _, more = fold(behind).partition(" ")
+        scale = _scale(word, vocabulary)
+        if scale != 1:
+            unread = unread.replace(figure[0], f"{digits} {more}")  # "15 mille" tells no 1000 besides
         for value in _values(digits):
-            scaled = value if value is None else value * _THOUSANDS.get(scale, 1)
+            scaled = None if value is None or scale is None else value * scale
             found.add(-scaled if sign and scaled is not None else scaled)
-    folded = fold(text)
+    words, half = _without_half(fold(unread), vocabulary)
     if not found:
-        found |= _spoken(folded.split())
+        found |= _spoken(words, vocabulary)
     elif any(character.isalpha() for character in plain):
-        found |= {value for value in _spoken(folded.split(), beside_digits=True) if value not in found}
+        found |= {value for value in _spoken(words, vocabulary, beside_digits=True) if value not in found}
     if len(found) != 1:
         return None
     value = found.pop()
-    if value is not None and _half.search(folded):
-        value += 0.5
+    if value is not None and half:
+        value = value + 0.5 if abs(value) < _THOUSAND else None  # "un million et demi" is more than a half
     return int(value) if isinstance(value, float) and value.is_integer() else value
 
 
@@ -55,8 +61,12 @@ def _ascii_digits(text: str) -> str:
     return "".join(fold(character) if character.isnumeric() else character for character in plain).lower()
 
 
-def _spaced(plain: str) -> str:
-    return re.sub(r"(?<=\d)(?=(?!mille|mil|thousand|k\b|million)[^\W\d])", " ", plain)
+def _scale(word: str, vocabulary: Vocabulary) -> int | None:
+    """What the word behind digits multiplies them by: 1 for most words, None when languages differ on it."""
+    if word == "k":  # the sign for a thousand, in every language
+        return _THOUSAND
+    values = {told.values[word] for told in vocabulary.numbers if told.values.get(word, 0) >= _THOUSAND}
+    return (values.pop() if len(values) == 1 else None) if values else 1
 
 
 def _values(digits: str) -> list[int | float | None]:
@@ -74,143 +84,108 @@ def _values(digits: str) -> list[int | float | None]:
     return [None]
 
 
+def _without_half(folded: str, vocabulary: Vocabulary) -> tuple[list[str], bool]:
+    """The words but for "et demi", and whether that was said."""
+    rest = f" {folded} "
+    for phrase in vocabulary.half:
+        rest = rest.replace(f" {phrase} ", " ")
+    return rest.split(), rest != f" {folded} "
+
+
 # ---------------------------------------------------------------- numbers in words
 
-_FRENCH = {
-    "zero": 0, "un": 1, "une": 1, "deux": 2, "trois": 3, "quatre": 4, "cinq": 5, "six": 6, "sept": 7,
-    "huit": 8, "neuf": 9, "dix": 10, "onze": 11, "douze": 12, "treize": 13, "quatorze": 14, "quinze": 15,
-    "seize": 16, "vingt": 20, "vingts": 20, "trente": 30, "quarante": 40, "cinquante": 50, "soixante": 60,
-    "septante": 70,
-    "huitante": 80, "octante": 80, "nonante": 90, "cent": 100, "cents": 100, "mille": 1000, "mil": 1000,
-}  # fmt: skip
-_ENGLISH = {
-    "zero": 0, "one": 1, "two": 2, "three": 3, "four": 4, "five": 5, "six": 6, "seven": 7, "eight": 8,
-    "nine": 9, "ten": 10, "eleven": 11, "twelve": 12, "thirteen": 13, "fourteen": 14, "fifteen": 15,
-    "sixteen": 16,
-    "seventeen": 17, "eighteen": 18, "nineteen": 19, "twenty": 20, "thirty": 30, "forty": 40, "fourty": 40,
-    "fifty": 50, "sixty": 60, "seventy": 70, "eighty": 80, "ninety": 90, "hundred": 100, "thousand": 1000,
-}  # fmt: skip
-_BAMBARA = {
-    "kelen": 1,
-    "fila": 2,
-    "fula": 2,
-    "saba": 3,
-    "naani": 4,
-    "nani": 4,
-    "duuru": 5,
-    "duru": 5,
-    "looru": 5,
-    "wooro": 6,
-    "woro": 6,
-    "wolonwula": 7,
-    "wolonfila": 7,
-    "wolonula": 7,
-    "segin": 8,
-    "seegin": 8,
-    "kononton": 9,
-    "tan": 10,
-    "mugan": 20,
-    "muga": 20,
-}  # fmt: skip, and no hundreds: in money they count coins of five francs
-_AND = {"et", "and", "ni"}
 
-# "un", "neuf", "mille" are also words of other meaning: they count only among words like these.
-_UNSURE = {"un", "une", "one", "neuf", "mille", "mil", "cent", "cents", *_BAMBARA}
-_AROUND = word_set(
-    "j je ai i have only seulement juste seul seule nous avons suis c est environ a the le la de d il y"
-    " an ans annee annees mois jour jours semaine semaines year years old month months day days week weeks"
-    " enfant enfants personne personnes fils fille filles garcon garcons bebe child children person people"
-    " franc francs f cfa fcfa euro euros oui merci svp"
-    " n ne si ye be san kalo tile den denw mogo mogow don"
-)
-_hundred, _thousand = 100, 1000
+@dataclass(frozen=True, slots=True)
+class _Part:
+    """A number word or phrase within a number, and whether a word like "ni" ties it to the one before."""
+
+    phrase: str
+    value: int
+    tied: bool
 
 
-def _spoken(words: list[str], *, beside_digits: bool = False) -> set[int | float | None]:
-    """The numbers told in words; beside digits, only those that can be nothing but a number."""
-    for table in (_FRENCH, _ENGLISH):
-        runs = _runs(words, table)
-        spoken = {word for run in runs for word in run} - _AND
-        sure = bool(spoken - _UNSURE)
-        alone = all(word in table or word in _AND or word in _AROUND for word in words)
-        if runs and (sure or (alone and not beside_digits)):
-            return {_sum(run, table) for run in runs if not beside_digits or set(run) - _UNSURE - _AND}
-    if beside_digits:
-        return set()
-    return _bambara(words)
+def _spoken(words: list[str], vocabulary: Vocabulary, *, beside_digits: bool = False) -> set[int | float | None]:
+    """The numbers told in words; beside digits, only those that can be nothing but a number.
+
+    The language that knows most of the words is listened to: "soixante six" is no English "six".
+    """
+    most, best = 0, set[int | float | None]()
+    for told in vocabulary.numbers:
+        runs, others = _runs(words, told, vocabulary)
+        sure = [run for run in runs if any(part.phrase not in told.unsure for part in run)]
+        alone = not beside_digits and vocabulary.around_number.issuperset(others)
+        known = len(words) - len(others)
+        if known >= most and (sure or (runs and alone)):
+            values = {_sum(run) for run in (sure if beside_digits else runs)}
+            most, best = known, values | best if known == most else values
+    return best
 
 
-def _runs(words: list[str], table: dict[str, int]) -> list[list[str]]:
-    """The stretches of number words; "et" joins only tens to one and eleven, "and" what follows hundred."""
-    runs: list[list[str]] = [[]]
-    for place, word in enumerate(words):
-        run, after = runs[-1], words[place + 1] if place + 1 < len(words) else ""
-        last = run[-1] if run else ""
-        joins = (word == "et" and last in _TENS and after in {"un", "une", "onze"}) or (
-            word == "and" and last in {"hundred", "thousand"} and after in table
-        )
-        if word in table or joins:
-            run.append(word)
-        elif run:
-            runs.append([])
-    return [run for run in runs if run]
+def _runs(words: list[str], told: Numbers, vocabulary: Vocabulary) -> tuple[list[list[_Part]], list[str]]:
+    """The stretches of number words of one language, and the words that are none."""
+    runs: list[list[_Part]] = []
+    others: list[str] = []
+    place, end = 0, -1  # of the stretch before
+    while place < len(words):
+        tied = place == end and words[place] in vocabulary.within_number
+        part = _part(words, place + tied, told, tied=tied)
+        if part is None or (tied and not _fits(runs[-1][-1].value, part)):
+            others.append(words[place])
+            place += 1
+            continue
+        if place == end:
+            runs[-1].append(part)
+        else:
+            runs.append([part])
+        place = end = place + tied + part.phrase.count(" ") + 1
+    return runs, others
 
 
-_TENS = {word for word, value in _FRENCH.items() if 20 <= value < 100}  # noqa: PLR2004, the tens
+def _part(words: list[str], place: int, told: Numbers, *, tied: bool) -> _Part | None:
+    """The longest number phrase that begins here."""
+    for length in range(min(told.longest, len(words) - place), 0, -1):
+        phrase = " ".join(words[place : place + length])
+        if phrase in told.values:
+            return _Part(phrase, told.values[phrase], tied)
+    return None
 
 
-def _sum(run: list[str], table: dict[str, int]) -> int | None:
-    """The value of one stretch, None when it is no number ("deux trois")."""
+def _sum(run: list[_Part]) -> int | None:
+    """The value of one stretch, None when it is no number ("deux trois").
+
+    A hundred multiplies a unit before it, a thousand or a million all that is smaller; the rest adds up.
+    """
     total = current = 0
-    before: str = ""
-    for word in run:
-        value = table.get(word, 0)
-        if word in _AND:
-            pass
-        elif value == _thousand:
-            total, current = total + max(current, 1) * _thousand, 0
-        elif value == _hundred:
+    least: float = math.inf  # of the thousands and millions so far
+    for part in run:
+        if part.value >= _THOUSAND:
+            if part.value >= least or (current and str(part.value).strip("0") != "1"):
+                return None
+            total, current, least = total + max(current, 1) * part.value, 0, part.value
+        elif part.value == _HUNDRED:
             if current > 9:  # noqa: PLR2004, "vingt cent" is no number
                 return None
-            current = max(current, 1) * _hundred
-        elif before == "quatre" and word in {"vingt", "vingts"}:
-            current += 76
-        elif current and not _fits(current, value):
+            current = max(current, 1) * _HUNDRED
+        elif current and not _fits(current, part):
             return None
         else:
-            current += value
-        before = word
+            current += part.value
     return total + current
 
 
-def _fits(current: int, value: int) -> bool:
-    """Whether a smaller number word may follow: units after tens, teens after 60 and 80 (French)."""
-    rest = current % _hundred
-    if rest == 0:
-        return True
-    if rest in {60, 80}:
-        return 0 < value < 20  # noqa: PLR2004, soixante-dix-neuf
-    if rest == 10:  # noqa: PLR2004, dix-sept
-        return 6 < value < 10  # noqa: PLR2004
-    return rest >= 20 and rest % 10 == 0 and 0 < value < 10  # noqa: PLR2004, vingt-neuf
-
-
-def _bambara(words: list[str]) -> set[int | float | None]:
-    """The number of "mugan ni duuru", "bi saba ni kelen": only when the whole message is the number."""
-    rest = " ".join(word for word in words if word not in _AROUND or word == "ni")
-    values: list[int] = []
-    for part in re.sub(r"\bbi (?=[a-z])", "bi", rest).split(" ni "):
-        tens = _BAMBARA.get(part.removeprefix("bi"), _hundred) if part.startswith("bi") else _hundred
-        values.append(tens * 10 if tens < 10 else _BAMBARA.get(part, 0))  # noqa: PLR2004, bi + 2 to 9
-    falls = all(large % 10 == 0 and 0 < small < 10 for large, small in pairwise(values))  # noqa: PLR2004
-    return {sum(values)} if all(values) and len(values) < 3 and falls else set()  # noqa: PLR2004, tens, units
+def _fits(before: int, part: _Part) -> bool:
+    """Whether a smaller part may follow: below hundred after hundreds, units after tens; ten itself needs a tie."""
+    if not before:
+        return False
+    for round_value in (_THOUSAND, _HUNDRED):
+        if before % round_value == 0:
+            return 0 < part.value < round_value
+    return before % 10 == 0 and 0 < part.value < 10 and (part.tied or before % _HUNDRED > 10)  # noqa: PLR2004
 
 
 # ---------------------------------------------------------------- dates
 
-_AFTER_DIGITS = {"er", "ere", "e", "eme", "st", "nd", "rd", "th", "de", "of", "d", "du"}
 _OLDEST, _LATEST = 1900, 2100
-_SHIFTS = {("avant", -1): -2, ("before", -1): -2, ("apres", 1): 2, ("after", 1): 2}
 
 
 def date(text: str, today: Date, vocabulary: Vocabulary) -> Date | None:
@@ -229,6 +204,7 @@ def date(text: str, today: Date, vocabulary: Vocabulary) -> Date | None:
 def _written_dates(words: list[str], today: Date, vocabulary: Vocabulary) -> set[Date | None]:
     """Runs of day, month and year, a month as a number or by name."""
     firsts = vocabulary.ordinals[0] if vocabulary.ordinals else ()
+    between = vocabulary.after_digits | vocabulary.within_date
     found: set[Date | None] = set()
     run: list[str] = []
     for word in [*words, ""]:
@@ -239,7 +215,7 @@ def _written_dates(words: list[str], today: Date, vocabulary: Vocabulary) -> set
             run.append(month)
         elif word in firsts and not run:
             run.append("1")
-        elif word not in _AFTER_DIGITS or not run:
+        elif word not in between or not run:
             if len(run) > 1:
                 found.add(_date_of(run, today))
             run = []
@@ -283,17 +259,22 @@ def _date_of(run: list[str], today: Date) -> Date | None:
 
 
 def _relative_dates(padded: str, today: Date, vocabulary: Vocabulary) -> set[Date | None]:
+    """The days told as seen from today; "avant demain" is no day, thus None."""
+    days = (
+        (-2, vocabulary.before_yesterday),  # longer words first: "avant-hier" holds "hier"
+        (2, vocabulary.after_tomorrow),
+        (0, vocabulary.today),
+        (-1, vocabulary.yesterday),
+        (1, vocabulary.tomorrow),
+    )
     found: set[Date | None] = set()
-    for shift, names in ((0, vocabulary.today), (-1, vocabulary.yesterday), (1, vocabulary.tomorrow)):
+    for shift, names in days:
         for name in names:
-            before, said, _ = padded.partition(f" {name} ")
-            if not said:
-                continue
-            word = before.rsplit(" ", 1)[-1]
-            days: int | None = shift
-            if word in {"avant", "before", "apres", "after"}:  # "avant-hier"; "avant demain" is no day
-                days = _SHIFTS.get((word, shift))
-            found.add(None if days is None else today + timedelta(days=days))
+            before, said, after = padded.partition(f" {name} ")
+            if said:
+                unsure = before.rsplit(" ", 1)[-1] in vocabulary.not_that_day
+                found.add(None if unsure else today + timedelta(days=shift))
+                padded = f"{before} | {after}"
     return found
 
 

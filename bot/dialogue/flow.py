@@ -160,7 +160,7 @@ class Organisation:
             "data_controller": self.data_controller,
             "contacts": self.contacts,
             "on_call.name": on_call.name,
-            "on_call.contact": on_call.contact,
+            "on_call.phone": on_call.contact,
             "on_call.hours": on_call.hours,
             "on_call.verified_by": on_call.verified_by,
         }

@@ -79,8 +79,3 @@ class _Table(dict[int, str]):
 
 
 _table = _Table()
-
-
-def word_set(words: str) -> frozenset[str]:
-    """Words that are only ever looked up, written as one text to be read at ease."""
-    return frozenset(words.split())

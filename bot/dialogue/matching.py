@@ -6,7 +6,7 @@ mistake. Whatever fits two choices gives both back: the engine asks which; nothi
 """
 
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass, field
 from functools import lru_cache
 
@@ -14,7 +14,7 @@ from rapidfuzz import process
 from rapidfuzz.distance import OSA
 
 from bot.dialogue.figures import date, number, phone
-from bot.dialogue.letters import clean, fold, spellings, word_set
+from bot.dialogue.letters import clean, fold, spellings
 from bot.dialogue.vocabulary import Vocabulary
 
 __all__ = [
@@ -25,26 +25,7 @@ __all__ = [
 LONGEST_CHOICE = 200  # characters; a longer text tells a story, it answers no list
 _MOST_PARTS = 40  # of an answer that picks several
 
-# Words that tell no choice from another, of every language spoken here.
-_STOP = word_set(
-    "le la les l un une des du de d au aux a en dans sur pour par avec et ou mon ma mes notre nos ton ta tes"
-    " son sa ses votre vos leur ce cet cette ces c ca est suis es sont ai as ont j je tu il elle on nous vous"
-    " ils me m te t se s qu que qui y the an of to in on at for from by with and or my your our i it is am"
-    " are be was were he she we they this that ye ka na ni n o u"
-)
-_POLITE = word_set(
-    "svp stp s il te vous plait plz pls please merci mrc bonjour bonsoir salut hello hi hey bjr slt alors"
-    " bien donc euh ben thanks thank you je j veux voudrais veu vx jveux aimerais aimerai souhaite choisis"
-    " prends prend dis would want like i d go to the aller au a la le les l vers aux moi m me besoin ai de du"
-    " des un une ma mon faire montre montrez donne donnez avoir voir"
-)
-# What may stand before the number of a choice.
-_LEAD = _POLITE | word_set(
-    "n no nr num numero number nimero option choix choice reponse answer point c est ce sera it is"
-)
-_NOT = word_set("pas pa jamais sans sauf ni aucun aucune not no never without except don dont isn")
-_LINKS = word_set("et ou and or ni puis plus aussi")
-_position = re.compile(r"(\d{1,4})(?:er|ere|re|e|eme|ieme|iem|em|o|nd|nde|st|rd|th|nan)?")
+_position = re.compile(r"(\d{1,4})(\D*)")
 
 _digit = re.compile(r"\d")
 _SHORTEST_TYPO = 4  # letters: shorter words turn into each other too easily
@@ -58,7 +39,7 @@ class Candidate:
     key: str
     labels: tuple[str, ...]
     names: tuple[str, ...] = field(init=False, repr=False, compare=False)  # folded labels
-    words: frozenset[str] = field(init=False, repr=False, compare=False)  # that tell it from others
+    words: frozenset[str] = field(init=False, repr=False, compare=False)  # of these
 
     def __post_init__(self) -> None:
         """Fold the labels; equal labels are folded once for all candidates."""
@@ -71,8 +52,7 @@ class Candidate:
 @lru_cache(maxsize=4096)  # labels are what editors wrote; what people write is never kept here
 def _read(label: str) -> tuple[tuple[str, ...], frozenset[str]]:
     names = tuple(name for name in spellings(label) if name)
-    words = {word for name in names for word in name.split()}
-    return names, frozenset(words - _STOP or words)
+    return names, frozenset(word for name in names for word in name.split())
 
 
 # ---------------------------------------------------------------- one of a list
@@ -117,15 +97,16 @@ def _by_place(words: list[str], candidates: Sequence[Candidate], vocabulary: Voc
 
     A number that also begins another label ("6", "6 mois") may mean both; one beyond the list means nothing.
     """
-    told = [word for word in words if word not in _LEAD] or words[-1:]
-    told = [word for word in told if word not in _LINKS] if len(told) > 1 else told
+    told = _without_lead(words, vocabulary) or words[-1:]
+    links = vocabulary.joining | vocabulary.either
+    told = [word for word in told if word not in links] if len(told) > 1 else told
     if not told or len(told) > len(candidates) + 2:
         return None
     places = [_place(word, len(candidates), vocabulary) for word in told]
     if None in places:
         whole = " ".join(told)
-        spelt = not _digit.search(whole) and all(number(word) is not None for word in told[:5])
-        spoken = number(whole) if spelt else None
+        spelt = not _digit.search(whole) and all(number(word, vocabulary) is not None for word in told[:5])
+        spoken = number(whole, vocabulary) if spelt else None
         places = [_place(whole, len(candidates), vocabulary) if spoken is None else int(spoken)]
     if places == [None]:
         return None
@@ -136,13 +117,18 @@ def _by_place(words: list[str], candidates: Sequence[Candidate], vocabulary: Voc
     return () if beyond else tuple(dict.fromkeys(keys))
 
 
+def _without_lead(words: Iterable[str], vocabulary: Vocabulary) -> list[str]:
+    """The words but for those that may stand before the number of a choice."""
+    return [word for word in words if word not in vocabulary.before_number and word not in vocabulary.polite]
+
+
 def _starts_with(one: Candidate, word: str) -> bool:
     return any(name.partition(" ")[0] == word for name in one.names)
 
 
 def _place(word: str, count: int, vocabulary: Vocabulary) -> int | None:
     figure = _position.fullmatch(word)
-    if figure:
+    if figure and (not figure[2] or figure[2] in vocabulary.after_digits):
         return int(figure[1])
     if word in vocabulary.last:
         return count
@@ -155,49 +141,48 @@ def _by_yes_no(words: list[str], candidates: Sequence[Candidate], vocabulary: Vo
     if not any(one.key in meant for one in candidates):
         return None
     once = [word for place, word in enumerate(words) if words[place - 1 : place] != [word]]
-    bare = [word for word in once if word not in _POLITE]
+    bare = [word for word in once if word not in vocabulary.polite]
     said = {" ".join(words), " ".join(once), " ".join(bare)}
     return _keys(candidates, lambda one: not said.isdisjoint(meant.get(one.key, ()))) or None
 
 
 def _by_part(words: list[str], candidates: Sequence[Candidate], vocabulary: Vocabulary) -> _Keys | None:
     """The labels that begin with the text, or that hold every telling word of it."""
-    del vocabulary
-    start = " ".join(words)
-    begun = _keys(candidates, lambda one: len(start) > 1 and any(_begins(name, start) for name in one.names))
-    telling = set(words) - _STOP
-    bare = telling - _POLITE or telling
+    start, little = " ".join(words), vocabulary.little
+    begun = _keys(candidates, lambda one: len(start) > 1 and any(_begins(name, start, little) for name in one.names))
+    telling = set(words) - little
+    bare = telling - vocabulary.polite or telling
     held = _keys(candidates, lambda one: bool(bare) and bare <= one.words)
     return _keys(candidates, lambda one: one.key in {*begun, *held}) or None
 
 
-def _begins(name: str, start: str) -> bool:
+def _begins(name: str, start: str, little: Set[str]) -> bool:
     """Whether a label begins with these letters, its first articles left aside."""
     words = name.split()
-    while len(words) > 1 and words[0] in _STOP:
+    while len(words) > 1 and words[0] in little:
         words = words[1:]
     return name.startswith(start) or " ".join(words).startswith(start)
 
 
 def _by_words(words: list[str], candidates: Sequence[Candidate], vocabulary: Vocabulary) -> _Keys | None:
     """The labels whose own words stand in a sentence; a "not" that no label holds makes it unclear."""
-    said = set(words) - _STOP - _POLITE
-    owners = {word: keys for word, keys in _owners(candidates).items() if word in said}
+    said = set(words) - vocabulary.little - vocabulary.polite
+    owners = {word: keys for word, keys in _owners(candidates, vocabulary).items() if word in said}
     for phrase, key in _yes_no_within(" ".join(words), candidates, vocabulary):
         owners[phrase] = {key}
     clear = [keys for keys in owners.values() if len(keys) == 1] or list(owners.values())
     named = {key for keys in clear for key in keys}
-    denied = {one.key for one in candidates if one.key != "no" and said & _NOT - one.words}
+    denied = {one.key for one in candidates if one.key != "no" and said & vocabulary.denying - one.words}
     if not named:
         return None
     return () if named <= denied else _keys(candidates, lambda one: one.key in named)
 
 
-def _owners(candidates: Sequence[Candidate]) -> dict[str, set[str]]:
+def _owners(candidates: Sequence[Candidate], vocabulary: Vocabulary) -> dict[str, set[str]]:
     """Each telling word of the labels, and the keys it may stand for."""
     owners: dict[str, set[str]] = {}
     for one in candidates:
-        for word in one.words:
+        for word in one.words - vocabulary.little or one.words:
             owners.setdefault(word, set()).add(one.key)
     return owners
 
@@ -218,10 +203,10 @@ def _yes_no_within(sentence: str, candidates: Sequence[Candidate], vocabulary: V
 
 def _by_typo(words: list[str], candidates: Sequence[Candidate], vocabulary: Vocabulary) -> _Keys | None:
     """The labels one or two slips away. What comes close behind the best is given too."""
-    told = [word for word in words if word not in _STOP and word not in _POLITE]
-    if not 0 < len(told) <= 4 or set(words) & _NOT:  # noqa: PLR2004, a sentence is no mistyped label
+    told = [word for word in words if word not in vocabulary.little and word not in vocabulary.polite]
+    if not 0 < len(told) <= 4 or not vocabulary.denying.isdisjoint(words):  # noqa: PLR2004, a sentence is no label
         return None
-    owners = _owners(candidates)
+    owners = _owners(candidates, vocabulary)
     for one in candidates:
         answers = {"yes": vocabulary.yes, "no": vocabulary.no}.get(one.key, ())
         for name in (*one.names, *answers):
@@ -246,7 +231,8 @@ def _close(said: str, known: Iterable[str]) -> list[tuple[str, float]]:
 
 # ---------------------------------------------------------------- several of a list
 
-_separators = re.compile(r"[,;+&\n،؛]|(?<=\d)(?:et|and|ni)(?=\d)|\s(?:et|and|ni|puis|aussi)\s", re.IGNORECASE)
+_separators = re.compile(r"[,;+&\n،؛]")
+_between = re.compile(r"(?<=\d)[^\W\d]+(?=\d)|(?<=\s)\S+(?=\s)")  # a word between two digits or two spaces
 _range = re.compile(r"\d\s*[-–—]\s*\d")
 
 
@@ -265,18 +251,17 @@ def choose_many(text: str, candidates: Sequence[Candidate], vocabulary: Vocabula
         return tuple(one.key for one in candidates), ()
     if folded in vocabulary.none:
         return (), ()
-    parts = [part.strip() for part in _separators.split(shown)] if len(shown) <= 20 * LONGEST_CHOICE else []
-    parts = [part for part in parts if fold(part)]
+    parts = _parts(shown, vocabulary) if len(shown) <= 20 * LONGEST_CHOICE else []
     if not 0 < len(parts) <= _MOST_PARTS:
         return (), (shown,)
     labels: dict[str, set[str]] = {}
     for one in candidates:
         for name in one.names:
-            labels.setdefault(_unlinked(name), set()).add(one.key)
+            labels.setdefault(_unlinked(name, vocabulary), set()).add(one.key)
     picked: set[str] = set()
     unclear: list[str] = []
     while parts:
-        taken, keys = _longest_label(parts, labels)
+        taken, keys = _longest_label(parts, labels, vocabulary)
         if not keys:
             taken, keys = 1, _one_part(parts[0], candidates, vocabulary)
         picked.update(keys)
@@ -285,14 +270,23 @@ def choose_many(text: str, candidates: Sequence[Candidate], vocabulary: Vocabula
     return tuple(one.key for one in candidates if one.key in picked), tuple(unclear)
 
 
-def _unlinked(folded: str) -> str:
-    return " ".join(word for word in folded.split() if word not in _LINKS)
+def _parts(shown: str, vocabulary: Vocabulary) -> list[str]:
+    """The text taken apart at commas and words like "et"; what says nothing is left out."""
+    apart = _between.sub(lambda word: "," if fold(word[0]) in vocabulary.joining else word[0], shown)
+    return [part.strip() for part in _separators.split(apart) if fold(part)]
 
 
-def _longest_label(parts: list[str], labels: Mapping[str, set[str]]) -> tuple[int, _Keys]:
+def _unlinked(folded: str, vocabulary: Vocabulary) -> str:
+    links = vocabulary.joining | vocabulary.either
+    return " ".join(word for word in folded.split() if word not in links)
+
+
+def _longest_label(
+    parts: list[str], labels: Mapping[str, set[str]], vocabulary: Vocabulary
+) -> tuple[int, _Keys]:
     """Labels hold commas and "et" themselves: how many parts make up one label, and its key."""
     for count in range(min(len(parts), 5), 1, -1):
-        keys = labels.get(_unlinked(fold(" ".join(parts[:count]))), set())
+        keys = labels.get(_unlinked(fold(" ".join(parts[:count])), vocabulary), set())
         if len(keys) == 1:
             return count, tuple(keys)
     return 1, ()
@@ -303,7 +297,7 @@ def _one_part(part: str, candidates: Sequence[Candidate], vocabulary: Vocabulary
     keys = choose(part, candidates, vocabulary)
     if len(keys) == 1 or _range.search(part):
         return keys if len(keys) == 1 else ()
-    figures = [word for word in fold(part).split() if word not in _LEAD]
+    figures = _without_lead(fold(part).split(), vocabulary)
     return keys if figures and all(word.isdigit() for word in figures) else ()
 
 
@@ -313,7 +307,7 @@ _LONGEST_KEYWORD = 6  # words
 _LONG_WORD = 5  # letters, from which one typing mistake is forgiven
 
 
-def keyword(text: str, table: Mapping[str, str]) -> str | None:
+def keyword(text: str, table: Mapping[str, str], vocabulary: Vocabulary) -> str | None:
     """Where a whole message leads, by a table of folded phrases; politeness around it does not matter.
 
     One mistake is forgiven in words of five letters or more. Two phrases that fit equally: None.
@@ -331,7 +325,7 @@ def keyword(text: str, table: Mapping[str, str]) -> str | None:
             found = set()
             for start in range(len(words) - length + 1):
                 around = words[:start] + words[start + length :]
-                if _POLITE.issuperset(around):
+                if vocabulary.polite.issuperset(around):
                     found.add(spelt(" ".join(words[start : start + length])))
             found.discard(None)
             if found:
@@ -339,9 +333,9 @@ def keyword(text: str, table: Mapping[str, str]) -> str | None:
     return None
 
 
-def is_word(text: str, words: Iterable[str]) -> bool:
+def is_word(text: str, words: Iterable[str], vocabulary: Vocabulary) -> bool:
     """Whether a whole message is one of these folded words or phrases, politeness and one slip aside."""
-    return keyword(text, dict.fromkeys(words, "")) is not None
+    return keyword(text, dict.fromkeys(words, ""), vocabulary) is not None
 
 
 def _misspelt(phrase: str, table: Mapping[str, str]) -> str | None:

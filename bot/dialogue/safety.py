@@ -8,8 +8,9 @@ from "crever". A phrase of short words only ("me bat") must stand without words 
 whole message.
 
 Longer phrases are trusted over the shorter ones inside them: "il va me tuer" (danger) over "me tuer"
-(suicide). A phrase of `not` silences what it overlaps, there and nowhere else: "mort de rire" never hides
-a cry for help two sentences later. In doubt a phrase counts: asking once too often does little harm.
+(suicide). A phrase typed without spaces is known too, also behind a little word of `before` ("jeveuxmourir").
+A phrase of `not` silences what it overlaps, there and nowhere else: "mort de rire" never hides a cry for
+help two sentences later. In doubt a phrase counts: asking once too often does little harm.
 """
 
 import re
@@ -21,6 +22,8 @@ from rapidfuzz.distance import OSA
 from bot.dialogue.letters import fold, spellings
 
 KINDS = ("suicide", "danger", "held", "weary")  # what weighs most comes first
+
+LINES = (*KINDS, "not", "mistyped", "before", "short")  # of a safety file
 
 _GAP = 2  # other words between two words of a phrase
 _LONG = 4  # letters; a phrase without any such word must stand as it is
@@ -53,6 +56,7 @@ class Safety:
     starts: Mapping[str, tuple[_Phrase, ...]] = field(default_factory=dict)  # by each possible first word
     short: Mapping[str, tuple[str, ...]] = field(default_factory=dict)  # what abbreviations stand for
     glued: Mapping[str, tuple[str, ...]] = field(default_factory=dict)  # phrases typed without spaces
+    before: tuple[str, ...] = ()  # little words that stand glued before them ("jeveuxmourir")
     long: Mapping[tuple[str, int], tuple[str, ...]] = field(default_factory=dict)  # by first letter, length heard
 
     @classmethod
@@ -64,16 +68,19 @@ class Safety:
         short: dict[str, tuple[str, ...]] = {}
         written: list[tuple[str, str]] = []
         forgiven: list[str] = []
+        before: list[str] = []
         for file in languages:
             for name, lines in file.items():
                 if name == "short" and isinstance(lines, Mapping):
                     short |= {fold(str(key)): tuple(fold(str(full)).split()) for key, full in lines.items()}
                 elif name == "mistyped" and isinstance(lines, list):
                     forgiven += [spelling for line in lines for spelling in spellings(str(line))]
+                elif name == "before" and isinstance(lines, list):
+                    before += [fold(str(line)) for line in lines]
                 elif name in (*KINDS, "not") and isinstance(lines, list):
                     written += [(name, str(line)) for line in lines]
                 else:
-                    raise ValueError(f"safety: “{name}”: {', '.join(KINDS)}, not, mistyped are lists, short is a map")
+                    raise ValueError(f"safety: “{name}”: {', '.join(LINES[:-1])} are lists, short is a map")
         phrases = [phrase for kind, line in written for phrase in _phrases(kind, line)]
         starts: dict[str, list[_Phrase]] = {}
         for phrase in dict.fromkeys(phrases):
@@ -88,6 +95,7 @@ class Safety:
             starts={word: tuple(some) for word, some in starts.items()},
             short=short,
             glued={"".join(said): said for one in grave for said in _ways(one.slots) if len(said) > 1},
+            before=tuple(dict.fromkeys(word for word in before if word)),
             long={key: tuple(some) for key, some in long.items() if key[1] >= _LONG},
         )
 
@@ -155,7 +163,8 @@ def _said(text: str, words: Safety) -> list[str]:
     """The words of a message: stretched letters shortened, abbreviations and glued phrases spelt out."""
     said: list[str] = []
     for word in _stretched.sub(r"\1", fold(text)).split():
-        apart = words.glued.get(word) or words.glued.get(word.removeprefix("je"))
+        bare = (word.removeprefix(before) for before in words.before if word.startswith(before))
+        apart = words.glued.get(word) or next((words.glued[one] for one in bare if one in words.glued), None)
         said.extend(words.short.get(word) or apart or (word,))
     return said
 

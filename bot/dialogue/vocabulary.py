@@ -2,19 +2,36 @@
 
 from collections import Counter
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from bot.dialogue.letters import spellings
 
 _RIVALS = (  # within one line, a word must not mean two things: yes here, no in the next language
     ("menu", "back", "yes", "no", "skip", "done", "all", "none"),
-    ("today", "yesterday", "tomorrow"),
+    ("today", "yesterday", "tomorrow", "before_yesterday", "after_tomorrow"),
 )
+_WORDS = (  # only ever looked up word by word: a phrase gives all its words
+    "little", "polite", "denying", "joining", "either", "before_number", "after_digits", "around_number",
+    "within_number", "doubtful_numbers", "within_date", "not_that_day",
+)  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Numbers:
+    """The number words of one language: two languages never make up a number together."""
+
+    values: Mapping[str, int]  # by folded word or phrase ("quatre vingt"), also typed in one word
+    unsure: frozenset[str] = frozenset()  # those of `values` that have another meaning as well
+    longest: int = field(init=False, compare=False)  # words in a phrase
+
+    def __post_init__(self) -> None:
+        """Measure the phrases once."""
+        object.__setattr__(self, "longest", max((phrase.count(" ") + 1 for phrase in self.values), default=0))
 
 
 @dataclass(frozen=True, slots=True)
 class Vocabulary:
-    """Folded words and short phrases, merged over all languages.
+    """Folded words and short phrases, merged over all languages; each field is a line of the files.
 
     A word with rival meanings (yes in one language, no in another) is left out of both: the person is
     asked rather than misunderstood.
@@ -30,10 +47,26 @@ class Vocabulary:
     none: tuple[str, ...] = ()  # "aucun": none of a list
     ordinals: tuple[tuple[str, ...], ...] = ()  # first, second … by place
     last: tuple[str, ...] = ()
+    little: frozenset[str] = frozenset()  # "le", "dans": tell no choice from another
+    polite: frozenset[str] = frozenset()  # "svp", "je voudrais": may stand around what is meant
+    denying: frozenset[str] = frozenset()  # "pas", "sauf"
+    joining: frozenset[str] = frozenset()  # "et": both are meant
+    either: frozenset[str] = frozenset()  # "ou": between two choices, of which both may not be meant
+    before_number: frozenset[str] = frozenset()  # "numéro", "choix": before the place of a choice
+    after_digits: frozenset[str] = frozenset()  # "er", "ème": endings of 1er, 2ème
+    numbers: tuple[Numbers, ...] = ()  # by language
+    within_number: frozenset[str] = frozenset()  # "ni" of "tan ni kelen": ties tens and units, hundreds and tens
+    doubtful_numbers: frozenset[str] = frozenset()  # "neuf" is nine or new
+    around_number: frozenset[str] = frozenset()  # "j'ai", "ans": beside a doubtful number, they make it sure
+    half: tuple[str, ...] = ()  # "et demi"
     months: tuple[tuple[str, ...], ...] = ()  # twelve
+    within_date: frozenset[str] = frozenset()  # "de": between day, month and year
     today: tuple[str, ...] = ()
     yesterday: tuple[str, ...] = ()
     tomorrow: tuple[str, ...] = ()
+    before_yesterday: tuple[str, ...] = ()
+    after_tomorrow: tuple[str, ...] = ()
+    not_that_day: frozenset[str] = frozenset()  # "avant" demain: another day, nobody knows which
 
     @classmethod
     def merge(cls, languages: Iterable[Mapping[str, object]]) -> "Vocabulary":
@@ -46,14 +79,21 @@ class Vocabulary:
         for name in (name for file in files for name in file):
             if name not in known:
                 raise ValueError(f"keywords: “{name}” is none of: {', '.join(sorted(known))}")
-        words: dict[str, tuple[str, ...]] = {}
+        phrases: dict[str, tuple[str, ...]] = {}
         for rivals in _RIVALS:
             merged = [[word for file in files for word in _words(file, name)] for name in rivals]
-            words.update(zip(rivals, _distinct(merged), strict=True))
+            phrases.update(zip(rivals, _distinct(merged), strict=True))
         last = [word for file in files for word in _words(file, "last")]
-        *ordinals, words["last"] = _distinct([*_rows(files, "ordinals"), last])
-        months = _distinct(_rows(files, "months"))
-        return cls(**words, ordinals=tuple(ordinals), months=tuple(months))
+        *ordinals, phrases["last"] = _distinct([*_rows(files, "ordinals"), last])
+        [phrases["half"]] = _distinct([[phrase for file in files for phrase in _words(file, "half")]])
+        words = {name: _single(files, name) for name in _WORDS}
+        return cls(
+            **phrases,
+            **words,
+            ordinals=tuple(ordinals),
+            months=tuple(_distinct(_rows(files, "months"))),
+            numbers=tuple(_numbers(file, words["doubtful_numbers"]) for file in files if file.get("numbers")),
+        )
 
 
 def _words(file: Mapping[str, object], name: str) -> list[str]:
@@ -64,6 +104,10 @@ def _folded(words: object, name: str) -> list[str]:
     if not isinstance(words, list) or any(isinstance(word, list | dict) for word in words):
         raise ValueError(f"keywords: “{name}” must be a list of words")
     return [spelling for word in words for spelling in spellings(str(word))]
+
+
+def _single(files: list[Mapping[str, object]], name: str) -> frozenset[str]:
+    return frozenset(word for file in files for phrase in _words(file, name) for word in phrase.split())
 
 
 def _rows(files: list[Mapping[str, object]], name: str) -> list[list[str]]:
@@ -77,6 +121,23 @@ def _rows(files: list[Mapping[str, object]], name: str) -> list[list[str]]:
         for row, words in zip(rows, lists, strict=False):
             row.extend(_folded(words, name))
     return rows
+
+
+def _numbers(file: Mapping[str, object], doubtful: frozenset[str]) -> Numbers:
+    """The number words of a file: `80: [quatre-vingt, quatre-vingts]`."""
+    lists = file["numbers"]
+    if not isinstance(lists, Mapping) or not all(str(value).isdecimal() for value in lists):
+        raise ValueError("keywords: “numbers” must be whole numbers, each with a list of words")
+    values: dict[str, int] = {}
+    unsure: set[str] = set()
+    for value, words in lists.items():
+        for phrase in _folded(words, f"numbers: {value}"):
+            typed = {phrase, phrase.replace(" ", "")} - {""}
+            if any(values.setdefault(way, int(str(value))) != int(str(value)) for way in typed):
+                raise ValueError(f"keywords: “numbers”: “{phrase}” has two values")
+            if doubtful.issuperset(phrase.split()):
+                unsure |= typed
+    return Numbers(values, frozenset(unsure))
 
 
 def _distinct(groups: list[list[str]]) -> list[tuple[str, ...]]:

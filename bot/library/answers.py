@@ -54,7 +54,8 @@ class _Answers:
             if self._all_known(file):
                 yield from self._conditions(file.document, ("steps", name), file.raw(name), known)
             for where, answer in _used(file.raw(name)):
-                if answer not in known and self._all_known(file):
+                dropped = "drop" in where and answer in file.flow.saved_by  # on whatever way it was given
+                if answer not in known and not dropped and self._all_known(file):
                     yield file.issue("unknown_name", name, *where, key=answer, near=nearest(answer, list(known)))
             if isinstance(step, Open):
                 yield from self._category(file, step, known)
@@ -114,7 +115,8 @@ class _Answers:
             possible = known.get(step.category.get("from", ""), frozenset())
             if possible is None and file.document.path not in self.broken:
                 problem = f"une catégorie se choisit (choices) ; elle doit être dans {CATEGORIES}"
-                yield file.issue("bad_value", step.name, "category", key="category", problem=problem)
+                how = "nommez la réponse d'une étape choices, dont les clés sont des catégories"
+                yield file.issue("bad_value", step.name, "category", key="category", problem=problem, how=how)
         for key in sorted(possible or ()) if CATEGORIES in self.built.content.documents else ():
             if key not in categories:
                 near = nearest(key, list(categories))
@@ -178,7 +180,8 @@ def _join(some: Values, others: Values) -> Values:
 
 def _values(file: FlowFile, name: str) -> Values:
     """What an answer of this flow may be."""
-    possible: Values = frozenset(ENGINE_ANSWERS.get(file.flow.name, {}).get(name, ()))
+    given = ENGINE_ANSWERS.get(file.flow.name, {})
+    possible: Values = frozenset(given.get(name, ())) if given.get(name) != () else None
     for step in file.flow.steps.values():
         if step.save_as == name:
             offered = isinstance(step, Choices | Pick)
@@ -246,6 +249,11 @@ def _used(raw: Mapping[str, object]) -> Iterator[tuple[Where, str]]:
     include = raw.get("include")
     for place, name in enumerate(include if isinstance(include, list) else ()):
         yield ("include", place), str(name)
+    choices = raw.get("choices")
+    for place, choice in enumerate(choices if isinstance(choices, list) else ()):
+        dropped = choice.get("drop") if isinstance(choice, dict) else None
+        for number, name in enumerate(dropped if isinstance(dropped, list) else ()):
+            yield ("choices", place, "drop", number), str(name)
     facts = raw.get("remember")
     for fact, value in facts.items() if isinstance(facts, dict) else ():
         if isinstance(value, dict) and isinstance(value.get("from"), str):

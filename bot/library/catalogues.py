@@ -14,6 +14,7 @@ from babel.messages.pofile import write_po
 
 from bot.dialogue.flow import SOURCE_LANGUAGE
 from bot.library.flows import Source, read_flow
+from bot.library.languages import french_name
 from bot.library.load import build
 from bot.library.translations import parse, previous_words
 
@@ -40,6 +41,7 @@ def update(content: bytes, template: Catalog, language: str = "") -> bytes:
     as obsolete and come back with their text. Raises `translations.CatalogueError`.
     """
     fresh = Catalog(locale=language or None, project="Segin", fuzzy=False)
+    fresh.header_comment = f"# Segin, {french_name(language)}. Lisez locales/README.md avant de changer quelque chose."
     catalogue = parse(content) if content.strip() else fresh
     catalogue.project, catalogue.version = "Segin", "1"
     catalogue.msgid_bugs_address = _said(catalogue.msgid_bugs_address)

@@ -28,8 +28,9 @@ def check_conditions(document: Document, where: Where, raw: object) -> Iterator[
             here = (*where, *inside, name)
             values = wanted if isinstance(wanted, list) else [wanted]
             if not values or any(isinstance(value, bool | dict | list) or value is None for value in values):
-                problem = "il faut un mot, entre guillemets, ou une liste de mots"
-                yield document.issue("bad_value", *here, key=name, problem=problem)
+                problem = "il faut un mot ou une liste de mots"
+                how = f"écrivez {{{name}: mot}} ou {{{name}: [mot, mot]}}"
+                yield document.issue("bad_value", *here, key=name, problem=problem, how=how)
             elif name == "rule" and (isinstance(wanted, list) or wanted not in RULES):
                 near, known = nearest(str(wanted), list(RULES)), quoted(sorted(RULES))
                 yield document.issue("unknown_rule", *here, key=str(wanted), near=near, known=known)

@@ -191,7 +191,8 @@ class _Reading:
 
     def _span(self, document: Document, hours: float, *where: str) -> timedelta:
         if not 0 < hours <= 24 * 365 * 10:
-            self.issues.append(document.issue("bad_value", *where, key=where[-1], problem="il faut un nombre d'heures"))
+            problem = "il faut un nombre d'heures, plus grand que 0"
+            self.issues.append(document.issue("bad_value", *where, key=where[-1], problem=problem, how="écrivez 120"))
             return timedelta(hours=1)
         return timedelta(hours=hours)
 
@@ -199,8 +200,8 @@ class _Reading:
         try:
             ZoneInfo(name)
         except (ValueError, OSError, KeyError):
-            problem = "il faut un nom de la base tz, comme Africa/Bamako"
-            self.issues.append(document.issue("bad_value", "timezone", key="timezone", problem=problem))
+            problem, how = "ce fuseau horaire n'existe pas", "écrivez Africa/Bamako"
+            self.issues.append(document.issue("bad_value", "timezone", key="timezone", problem=problem, how=how))
         return name
 
     def _languages(self, document: Document, languages: Mapping[str, str]) -> Mapping[str, str]:
@@ -213,7 +214,9 @@ class _Reading:
                 near, known = nearest(kind, kinds), quoted(kinds)
                 self.issues.append(document.issue("wrong_word", *where, key=code, got=kind, known=known, near=near))
         if languages.get(SOURCE_LANGUAGE) != "required":
-            self.issues.append(document.issue("missing_key", "languages", key=SOURCE_LANGUAGE))
+            self.issues.append(
+                document.issue("missing_key", "languages", key=f"{SOURCE_LANGUAGE}: required", of=" sous « languages »")
+            )
         return languages
 
     def _hours(
@@ -252,8 +255,10 @@ class _Reading:
             if category.keep_days > MOST_DAYS:
                 self.issues.append(document.issue("keep_days", key, "keep_days", key=str(category.keep_days)))
             if category.keep_days <= 0:
-                problem = "il faut un nombre de jours"
-                self.issues.append(document.issue("bad_value", key, "keep_days", key="keep_days", problem=problem))
+                where, problem = (key, "keep_days"), "il faut un nombre de jours"
+                self.issues.append(
+                    document.issue("bad_value", *where, key=where[-1], problem=problem, how="écrivez 365")
+                )
         return read
 
     def papers(self) -> tuple[Paper, ...]:

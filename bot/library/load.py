@@ -8,7 +8,7 @@ from bot.dialogue.letters import spellings
 from bot.dialogue.matching import Candidate, Vocabulary
 from bot.dialogue.safety import Safety
 from bot.dialogue.steps.choose import Choices, Pick
-from bot.library.content import Content, read_content
+from bot.library.content import ORGANISATION, Content, read_content
 from bot.library.flows import FlowFile, Source, read_flow
 from bot.library.issues import Issue, found
 from bot.library.languages import names_of, own_name
@@ -61,7 +61,8 @@ def build(files: Mapping[str, bytes], revision: int = 0) -> Built:
         if language != SOURCE_LANGUAGE and path in files:
             translations[language], wrong = read_translations(path, files[path])
             issues += wrong
-    issues += _unread_catalogues(files, content_read.languages)
+    if not any(issue.path == ORGANISATION for issue in issues):  # it names the languages
+        issues += _unread_catalogues(files, content_read.languages)
     broken = any(issue.severity == "error" for issue in issues)
     library = None if broken else _library(flows, content_read, sources, translations, revision)
     return Built(library, tuple(sorted(issues)), flows, frozenset(unread), content_read, sources, translations)

@@ -133,7 +133,8 @@ def _braces(names: tuple[str, ...]) -> str:
 def _given() -> list[str]:
     """The answers a flow has from the start."""
     return [
-        f"Dans `{flow}`, la réponse `{name}` est là dès le début ; elle vaut {', '.join(f'`{one}`' for one in may)}."
+        f"- Dans `{flow}`, la réponse `{name}` peut être là dès le début"
+        + (f" ; elle vaut {', '.join(f'`{one}`' for one in may)}." if may else " ; ce sont les mots de la personne.")
         for flow, names in ENGINE_ANSWERS.items()
         for name, may in names.items()
     ]

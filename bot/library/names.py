@@ -5,8 +5,10 @@
 ENGINE_FLOWS = ("main", "distress", "resume", "lost", "person")
 MENU = ("main", "menu")
 
-# Answers a flow has from the start, with all they may be.
-ENGINE_ANSWERS = {"distress": {"heard": ("suicide", "danger", "held", "weary")}}
+# Answers a flow has from the start, with all they may be; () for anything.
+ENGINE_ANSWERS: dict[str, dict[str, tuple[str, ...]]] = {
+    "distress": {"heard": ("suicide", "danger", "held", "weary"), "held": ("yes",), "words": ()},
+}
 
 # Taps the engine adds to those of the editor.
 ENGINE_KEYS = ("skip", "done", "back")

@@ -99,7 +99,8 @@ class _Reader:
             return self._mapping(node, where)
         if isinstance(node, SequenceNode):
             return [self.value(item, (*where, place)) for place, item in enumerate(node.value)]
-        self._look_behind(node)
+        if isinstance(node, ScalarNode):
+            self._look_behind(node)
         return self._scalar(str(node.tag), str(node.value), line)
 
     def _look_behind(self, node: ScalarNode) -> None:

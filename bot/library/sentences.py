@@ -114,7 +114,7 @@ SENTENCES: dict[str, tuple[Severity, str, str]] = {
     ),
     # ------------------------------------------------------------ shape
     "unknown_key": ("error", "« {key} » n'est pas connu ici", "on peut écrire : {known}"),
-    "missing_key": ("error", "il manque « {key} »", "ajoutez « {key}: … »"),
+    "missing_key": ("error", "il manque « {key} »{of}", "ajoutez une ligne « {key}: … »"),
     "useless_key": ("error", "« {key} » n'a pas d'effet ici", "supprimez-le"),
     "wrong_type": ("error", "« {key} » doit être {wanted}, mais c'est {got}", "{how}"),
     "wrong_word": ("error", "« {key} » ne peut pas être « {got} »", "on peut écrire : {known}"),
@@ -133,7 +133,7 @@ SENTENCES: dict[str, tuple[Severity, str, str]] = {
         "la liste « {key} » est vide",
         "ajoutez au moins un choix : {{key: …, label: …}}",
     ),
-    "bad_value": ("error", "« {key} » : {problem}", "corrigez cette valeur"),
+    "bad_value": ("error", "« {key} » : {problem}", "{how}"),
     "not_small_words": (
         "error",
         "ce fichier n'a pas de listes de mots",
@@ -146,6 +146,11 @@ SENTENCES: dict[str, tuple[Severity, str, str]] = {
         "écrivez « {key}: {{stp: s'il te plaît}} »",
     ),
     "bad_list": ("error", "« {key} » n'est pas une liste de mots", "chaque ligne est une liste : [premier, première]"),
+    "bad_number": (
+        "error",
+        "« {key} » n'est pas un nombre avec ses mots",
+        "chaque ligne dit un nombre entier, puis ses mots : « 80: [quatre-vingt] », et chaque mot une seule fois",
+    ),
     "bad_phrase": (
         "error",
         "« {key} » ne peut pas être entendu",

@@ -76,7 +76,18 @@ def check_keys(
         for key in value
         if key not in known
     ]
-    return issues + [document.issue("missing_key", *where, key=key) for key in sorted(needed) if key not in value]
+    of = _named(where)
+    missing = [key for key in sorted(needed) if key not in value]
+    return issues + [document.issue("missing_key", *where, key=key, of=of) for key in missing]
+
+
+def _named(where: Where) -> str:
+    """What a place is, as a sentence goes on: the step or the n-th entry of a list."""
+    last = where[-1] if where else ""
+    if isinstance(last, int):
+        return f" au n° {last + 1} de la liste" + (f" « {where[-2]} »" if len(where) > 1 else "")
+    step = len(where) > 1 and where[0] == "steps"
+    return (f" à l'étape « {last} »" if step else f" sous « {last} »") if last else ""
 
 
 def convert(
@@ -107,14 +118,20 @@ def convert(
     issues = check_keys(document, where, value, field_of, must)
     given = {field_of[word]: (word, entry) for word, entry in value.items() if word in field_of}
     for name, (word, entry) in given.items():
-        issues += _inside(document, (*where, word), hints(cls)[name], entry)
+        hint, here = hints(cls)[name], (*where, word)
+        issues += _inside(document, here, hint, entry) or _types(document, here, hint, entry)
     if issues:
         return None, issues
+    return msgspec.convert({**{name: entry for name, (_, entry) in given.items()}, **extra}, cls), []
+
+
+def _types(document: Document, where: Where, hint: Any, value: object) -> list[Issue]:
+    """What msgspec says of one value."""
     try:
-        return msgspec.convert({**{name: entry for name, (_, entry) in given.items()}, **extra}, cls), []
+        msgspec.convert(value, hint)
     except msgspec.ValidationError as error:
-        words = {name: word for word, name in field_of.items()}
-        return None, [_convert_issue(document, where, error, words)]
+        return [_convert_issue(document, where, error)]
+    return []
 
 
 def _inside(document: Document, where: Where, hint: object, value: object) -> list[Issue]:
@@ -146,14 +163,14 @@ def _inside(document: Document, where: Where, hint: object, value: object) -> li
     return issues
 
 
-def _convert_issue(document: Document, where: Where, error: msgspec.ValidationError, words: Mapping[str, str]) -> Issue:
+def _convert_issue(document: Document, where: Where, error: msgspec.ValidationError) -> Issue:
     told = _wrong.search(str(error))
     if told is None:
-        return document.issue("bad_value", *where, key=str(where[-1]) if where else "", problem=str(error))
+        return document.issue("bad_value", *where, key=str(where[-1]) if where else "", problem=str(error), how="")
     steps: list[str | int] = []
     for name, place in _part.findall(told["path"] or ""):
         if name or place:
-            steps.append(words.get(name, name) if name else int(place))
+            steps.append(name or int(place))
     here = (*where, *steps)
     key = next((str(step) for step in reversed(here) if isinstance(step, str)), "")
     return _type_issue(document, here, key, told["wanted"], told["got"])
@@ -165,8 +182,16 @@ def _type_issue(document: Document, where: Where, key: str, wanted: str, got: st
         how = 'écrivez un texte ; un nombre qui est un texte se met entre guillemets : "5"'
     elif "array" in options:
         how = "écrivez une liste : [a, b]"
+    elif "bool" in options:
+        how = "écrivez true ou false"
+    elif {"int", "float"} & set(options):
+        how = "écrivez seulement le nombre, comme 120"
+    elif "str" in options:
+        how = 'écrivez un texte ; avec « : », mettez-le entre guillemets : "Téléphone : 20 00 00 00"'
+    elif where and isinstance(where[-1], int):
+        how = f"écrivez le n° {where[-1] + 1} ainsi : {{key: …, label: …, go: …}}"
     else:
-        how = "corrigez cette valeur"
+        how = "écrivez ce qui est dedans deux espaces plus à droite, « clé: valeur » sur chaque ligne"
     named = [_TYPES[option] for option in options if option in _TYPES and option != "null"]
     wanted = " ou ".join(dict.fromkeys(named)) or wanted
     return document.issue("wrong_type", *where, key=key, wanted=wanted, got=_TYPES.get(got, got), how=how)

@@ -25,6 +25,7 @@ class Shelf:
     def __init__(self, folder: Path | None = None, fixed: Library | None = None) -> None:
         self._folder = folder
         self._fixed = fixed
+        self._wrong = False  # whether the folder had mistakes when it was read last
         self._stamp: tuple[tuple[str, int], ...] = ()
         self._lock = threading.Lock()
         self._tried = -1  # the revision read last, whether it could be read or not
@@ -59,7 +60,9 @@ class Shelf:
         return built.library
 
     def look_again(self) -> list[str]:
-        """Read the folder anew when a file changed. Returns what is wrong with it; the last good library stays."""
+        """Read the folder anew when a file changed. Returns what is wrong with it, or that all is
+        well again; the last good library stays.
+        """
         if self._folder is None:
             return []
         stamp = files.stamp(self._folder)
@@ -69,4 +72,6 @@ class Shelf:
         built = load.build(files.read_folder(self._folder), revision=0)
         if built.library is not None:
             self._library = built.library
-        return [str(issue) for issue in check(built)]
+        found = [str(issue) for issue in sorted([*check(built), *files.strays(self._folder)])]
+        repaired, self._wrong = self._wrong and not found, bool(found)
+        return ["tout va bien"] if repaired else found

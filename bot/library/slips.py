@@ -108,6 +108,12 @@ def _in_braces(path: str, lines: list[str], mark: StreamMark, context: StreamMar
 def _after(path: str, lines: list[str], mark: StreamMark) -> Issue | None:
     """Words behind a closed quotation mark or brace."""
     before = lines[mark.line][: mark.column].rstrip() if mark.line < len(lines) else ""
+    quote = before[-1:]
+    if quote in {"'", '"'} and before.count(quote) == 1:  # it closes what was opened lines before
+        opened = rf"[:,\[\-]\s+{quote}[^{quote}]*$"
+        line = next((number for number in range(mark.line - 1, -1, -1) if re.search(opened, lines[number])), None)
+        if line is not None:
+            return found("yaml_unclosed", path, line + 1, quote)
     if before.endswith("'"):
         return found("yaml_apostrophe", path, mark.line + 1)
     if before.endswith('"'):

@@ -5,12 +5,13 @@ The dialogue has the last word: what it refuses to merge is told, whatever it is
 
 from collections.abc import Callable, Iterable, Mapping
 
-from bot.dialogue.safety import KINDS, Safety
+from bot.dialogue.safety import LINES, Safety
 from bot.dialogue.vocabulary import Vocabulary
 from bot.library.issues import Issue, nearest, quoted
 from bot.library.reading import Document
 
 _LISTS_OF_LISTS = ("ordinals", "months")
+_NUMBERS = "numbers"  # a map of lists: 80: [quatre-vingt, quatre-vingts]
 _Merge = Callable[[Iterable[Mapping[str, object]]], object]
 
 
@@ -21,7 +22,7 @@ def check_keywords(document: Document) -> list[Issue]:
 
 def check_safety(document: Document) -> list[Issue]:
     """The words of distress."""
-    return _check(document, (*KINDS, "not", "mistyped", "short"), Safety.merge)
+    return _check(document, LINES, Safety.merge)
 
 
 def _check(document: Document, known: tuple[str, ...], merge: _Merge) -> list[Issue]:
@@ -34,6 +35,8 @@ def _check(document: Document, known: tuple[str, ...], merge: _Merge) -> list[Is
             issues.append(document.issue("unknown_key", key, key=key, near=near, known=quoted(sorted(known))))
         elif value is None or _merges(merge, {key: value}):
             continue
+        elif key == _NUMBERS:
+            issues += _numbers(document, value)
         elif not isinstance(value, dict if key == "short" else list):
             sort = "not_a_map" if key == "short" else "not_a_list"
             issues.append(document.issue(sort, key, key=key))
@@ -42,6 +45,15 @@ def _check(document: Document, known: tuple[str, ...], merge: _Merge) -> list[Is
             wrong = [place for place, one in enumerate(value) if not _merges(merge, {key: [one]})]
             issues += [document.issue(sort, key, place, key=str(value[place])) for place in wrong]
     return issues
+
+
+def _numbers(document: Document, value: object) -> list[Issue]:
+    """The lines of `numbers` that are wrong; the whole of it when each is right by itself."""
+    lines = value if isinstance(value, dict) else {}
+    wrong = [line for line, words in lines.items() if not _merges(Vocabulary.merge, {_NUMBERS: {line: words}})]
+    return [document.issue("bad_number", _NUMBERS, line, key=line) for line in wrong] or [
+        document.issue("bad_number", _NUMBERS, key=_NUMBERS)
+    ]
 
 
 def _merges(merge: _Merge, words: Mapping[str, object]) -> bool:

@@ -96,4 +96,4 @@ def _references(file: FlowFile, step: str) -> Iterator[Issue]:
             if key != word:
                 yield file.issue("unknown_key", step, *where, key, key=key, near=word, known=quoted([word]))
         if not value:
-            yield file.issue("missing_key", step, *where, key=word)
+            yield file.issue("missing_key", step, *where, key=word, of=f" à l'étape « {step} »")

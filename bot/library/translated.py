@@ -30,10 +30,8 @@ def check_translations(built: Built, before: Collection[Issue]) -> Iterator[Issu
 
 def file_of(key: str) -> str:
     """The French file a text key belongs to."""
-    section = key.partition(":")[0].partition("/")[0]
-    return (
-        _FILE_OF.get(section, f"flows/{section}.yaml") if "/" not in key.partition(":")[0] else f"flows/{section}.yaml"
-    )
+    place = key.partition(":")[0]
+    return _FILE_OF.get(place, f"flows/{place.partition('/')[0]}.yaml")
 
 
 class _Translations:
@@ -48,26 +46,25 @@ class _Translations:
         line = organisation.line("languages", language) if organisation else 1
         if required:
             yield from self._small_words(language, line)
-        if language == SOURCE_LANGUAGE:
-            return
         po = catalogue_path(language)
-        if language not in self.built.translations:
-            if required:
-                yield found("no_po", ORGANISATION, line, language, po=po)
-            return
+        if language != SOURCE_LANGUAGE and language in self.built.translations:
+            yield from self._catalogue(language, po, required=required)
+        elif language != SOURCE_LANGUAGE and required:
+            yield found("no_po", ORGANISATION, line, language, po=po)
+
+    def _catalogue(self, language: str, po: str, *, required: bool) -> Iterator[Issue]:
         if any(issue.path == po and issue.sort == "po" for issue in self.built.issues):
             return
-        missing: list[Issue] = list(self._missing(language, po))
+        missing = list(self._missing(language, po))
         if required:
             yield from missing
-        renamed = {issue.path for issue in missing}
+        explained = self.wrong_files | {issue.path for issue in missing}
         for key, translation in self.built.translations[language].items():
             source = self.built.sources.get(key)
-            if source is None:
-                if file_of(key) not in self.wrong_files | renamed:
-                    yield found("po_unknown", po, translation.line, key)
-            elif translation.words:
+            if source is not None and translation.words:
                 yield from self._one(key, source, translation, po, language)
+            elif source is None and file_of(key) not in explained:
+                yield found("po_unknown", po, translation.line, key)
 
     def _small_words(self, language: str, line: int) -> Iterator[Issue]:
         content = self.built.content

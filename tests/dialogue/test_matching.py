@@ -298,16 +298,16 @@ def test_nothing_ever_raises(text):
         keys = {one.key for one in candidates}
         assert set(choose(text, candidates, WORDS)) <= keys
         assert set(choose_many(text, candidates, WORDS)[0]) <= keys
-    assert matching.number(text) is None or isinstance(matching.number(text), int | float)
+    assert matching.number(text, WORDS) is None or isinstance(matching.number(text, WORDS), int | float)
     assert matching.date(text, TODAY, WORDS) is None or isinstance(matching.date(text, TODAY, WORDS), dt.date)
     assert matching.phone(text) is None or matching.phone(text).lstrip("+").isdigit()
-    matching.keyword(text, {"aide": "help", "plainte": "complaint"})
+    matching.keyword(text, {"aide": "help", "plainte": "complaint"}, WORDS)
 
 
 @given(st.lists(st.sampled_from([*"0123456789 ,.-+/", "deux", "cent", " et ", "mars", " hier ", "ni", "bi "])))
 def test_figures_never_raise(parts):
     text = "".join(parts)
-    matching.number(text)
+    matching.number(text, WORDS)
     matching.date(text, TODAY, WORDS)
     matching.phone(text)
 
@@ -322,10 +322,10 @@ def test_ten_thousand_characters_are_little_work(piece, monkeypatch):
     text = (piece * 10_000)[:10_000]
     assert choose(text, many, WORDS) == ()
     assert choose_many(text, many, WORDS) == ((), (matching.clean(text).strip(),))
-    assert matching.number(text) is None
+    assert matching.number(text, WORDS) is None
     assert matching.date(text, TODAY, WORDS) is None
     assert matching.phone(text) is None
-    assert matching.keyword(text, {"aide": "help"}) is None
+    assert matching.keyword(text, {"aide": "help"}, WORDS) is None
     assert len(calls) < 100
 
 
@@ -411,13 +411,13 @@ def test_choose_many(text, picked, unclear):
     ],
 )  # fmt: skip
 def test_number(text, value):
-    found = matching.number(text)
+    found = matching.number(text, WORDS)
     assert (found, type(found)) == (value, type(value))
 
 
 @given(st.integers(-(10**14), 10**14))
 def test_a_number_in_digits_reads_as_itself(value):
-    assert matching.number(f" {value} ") == value
+    assert matching.number(f" {value} ", WORDS) == value
 
 
 @pytest.mark.parametrize(
@@ -497,11 +497,11 @@ TABLE = {
     ],
 )  # fmt: skip
 def test_keyword(text, flow):
-    assert matching.keyword(text, TABLE) == flow
+    assert matching.keyword(text, TABLE, WORDS) == flow
 
 
 def test_a_slip_between_two_keywords_leads_nowhere():
-    assert matching.keyword("cartex", {"carter": "a", "cartes": "b"}) is None
+    assert matching.keyword("cartex", {"carter": "a", "cartes": "b"}, WORDS) is None
 
 
 @pytest.mark.parametrize(
@@ -514,7 +514,7 @@ def test_a_slip_between_two_keywords_leads_nowhere():
     ],
 )  # fmt: skip
 def test_is_word(text, words, said):
-    assert matching.is_word(text, words) is said
+    assert matching.is_word(text, words, WORDS) is said
 
 
 # ---------------------------------------------------------------- the vocabulary

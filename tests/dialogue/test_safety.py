@@ -129,6 +129,38 @@ I cant live like this anymore
 nobody would miss me
 n yere faga
 saya ka fisa n ma
+j'ai avalé des médicaments
+j'ai avaler des medicament
+j'ai avalé plein de cachets
+g avalé des comprimés
+j'ai pris trop de comprimés
+j'ai pris trop de médicaments
+jai pri trop de comprimé
+je vais sauter du pont
+je vai sauter du pon
+j'ai envie de sauter par la fenêtre
+il vaut mieux que je meure
+il vo mieux que je meur
+il faut que je meure
+je ne veux plus être ici
+je veux plus etre ici
+jveux plus être ici
+je ve plus etre ici
+je ve plus vivre
+je ve pa vivre
+i want to end it
+i wanna end it
+i am going to end it
+i don't want to be here anymore
+i dont want to be here any more
+i do not want to be here anymore
+i no longer want to be here
+i cant live
+i can't live
+i cannot live
+I took too many pills
+I swallowed pills
+it is better if i die
 """
 
 DANGER = """
@@ -199,6 +231,30 @@ save me
 u b'a fɛ ka n faga
 a bɛ n bugɔ
 u bɛ n bugo
+il m'a touchée
+il m'a touché
+il ma touchée
+mon oncle m'a touchée
+mon patron me touche
+il a touché mes seins
+il m'a forcée
+il ma forcée
+il m'a forcé
+ils m'ont obligée à coucher avec lui
+des hommes armés sont devant la maison
+des hommes armé sont devan la maison
+il y a des hommes armés devant chez moi
+mon bébé ne respire plus
+mon bebe respire plus
+ma fille ne respire pas
+je n'arrive plus à respirer
+ils veulent que je meure
+he touched me
+he forced me
+armed men are in front of the house
+my baby is not breathing
+my baby stopped breathing
+she isn't breathing
 """
 
 HELD = """
@@ -248,6 +304,42 @@ I am trapped
 they want a ransom
 u ye n datugu
 n bɛ kaso la
+je veux sortir d'ici
+je ve sortir d'ici
+aidez moi à sortir d'ici
+aide moi a sortir dici
+sortez moi d'ici
+faites moi sortir d'ici
+aidez-moi à sortir
+je peux pas partir il ferme la porte
+il ferme la porte et je peux pas partir
+je ne peux pas partir, ils ont fermé la porte
+on nous garde dans une maison
+ils nous gardent dans une maison
+on me garde dans une chambre
+il nous garde ici
+ils demandent de l'argent à ma famille pour me libérer
+ils demande de largent a ma famille pour me liberé
+les passeurs exigent de l'argent à mes parents
+mon père doit payer pour me libérer
+ils veulent pas nous libérer
+mon patron garde mes papiers
+mon patron a garder mes papier
+ma patronne a pris mes papiers
+on m'a vendu
+on ma vendu
+on m'a vendue
+on m'a vendu à un homme en Libye
+ils nous ont vendus
+i am being held
+im being held
+I'm being held in a house
+we are being held here
+i have been held for two weeks
+they ask my family for money to release me
+my boss keeps my papers
+i was sold
+help me get out of here
 """
 
 WEARY = """
@@ -363,6 +455,66 @@ awɔ
 i ni ce
 n bɛ taa so
 n t'a dɔn
+je veux sortir
+sortir
+je vais sortir d'ici deux mois
+je sors d'ici demain
+je suis sorti d'ici
+je suis sortie de prison
+je voudrais sortir mes papiers
+aidez-moi à sortir du pays
+aidez moi à sortir de cette situation
+aide moi à sortir des dettes
+aidez moi à sortir mon attestation
+le bureau ferme la porte à 17h
+l'agence a fermé ses portes
+je ne peux pas partir avant mars
+je peux pas partir sans papiers
+je demande de l'argent à ma famille
+je garde mes papiers à la maison
+on garde mes papiers à la maison
+ma famille me garde une place
+ils nous gardent une place dans le centre
+on m'a vendu un faux billet
+on m'a vendu des semences
+il m'a vendu sa moto
+il m'a vendu trop cher
+j'ai vendu ma moto
+on nous a vendu du matériel
+je travaille pour me libérer de mes dettes
+le patron veut pas me libérer mon salaire
+ce film m'a touché
+votre message m'a touchée
+j'ai touché mon argent
+la guerre m'a forcé à rentrer
+on m'a forcé à rentrer
+ils m'ont forcé à signer
+il y a des groupes armés dans ma région
+je respire plus librement
+j'ai pris mes médicaments
+je prends des médicaments pour le cœur
+j'ai avalé mes médicaments ce matin
+je dois prendre des comprimés tous les jours
+ils ont fait sauter le pont
+je veux sauter cette question
+je veux voir mes enfants avant que je meure
+je ne veux plus être ici, je veux rentrer
+je ne veux plus être ici au Maroc
+the meeting is being held on Monday
+interviews are being held in Bamako
+I was held up in traffic
+I can't live in Bamako
+I can't live without work
+I can't live far from my family
+I don't live far
+I want to end it with this course
+I want to finish it today
+I locked my door
+your story touched me
+they have my papers at the office
+the war forced me to leave
+I took my pills
+I don't want to be here anymore, I want to go home
 """
 
 

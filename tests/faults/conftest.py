@@ -4,13 +4,14 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
+from tests.faults import town
 from tests.faults.segin import Launcher
 
 
 @pytest.fixture(scope="session")
 def launcher(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Launcher]:
     log = tmp_path_factory.mktemp("launcher") / "launcher.log"
-    made = Launcher(log)
+    made = Launcher(log, town.write(tmp_path_factory.mktemp("library")))
     yield made
     made.close()
 

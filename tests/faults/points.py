@@ -38,12 +38,13 @@ def die() -> None:
 
 @dataclass(frozen=True)
 class Point:
-    """`owner.name`, and where in it."""
+    """`owner.name`, and where in it. `since`: it counts once whenever the same thread passed this other function."""
 
     owner: Any
     name: str
     before: bool
     about: str
+    since: tuple[Any, str] | None = None
 
 
 @dataclass(frozen=True)
@@ -55,6 +56,8 @@ class Inner:
     before: bool
     about: str
 
+
+WRITTEN = (Round, "_write")
 
 POINTS: dict[str, Point | Inner] = {
     # one message's way
@@ -71,9 +74,9 @@ POINTS: dict[str, Point | Inner] = {
     "savepoint_released": Point(Round, "_speak", before=False, about="effects are done, words are chosen"),
     "before_writing": Point(Round, "_write", before=True, about="every turn is taken, none is written"),
     "everything_written": Point(Round, "_write", before=False, about="all is written, nothing is committed"),
-    "before_commit": Point(Connection, "commit", before=True, about="the next step is COMMIT"),
-    "while_committing": Point(Connection, "commit", before=True, about="somewhere within COMMIT"),
-    "after_commit": Point(Connection, "commit", before=False, about="committed, nobody was told"),
+    "before_commit": Point(Connection, "commit", before=True, about="the next step is COMMIT", since=WRITTEN),
+    "while_committing": Point(Connection, "commit", before=True, about="somewhere within COMMIT", since=WRITTEN),
+    "after_commit": Point(Connection, "commit", before=False, about="committed, nobody was told", since=WRITTEN),
     "before_the_200": Point(bot.channels.webchat, "_conversation", before=True, about="committed, no 200 yet"),
     "after_the_200": Point(bot.channels.webchat, "_conversation", before=False, about="the 200 has just gone out"),
     # the open page
@@ -85,8 +88,12 @@ POINTS: dict[str, Point | Inner] = {
     "desk_before": Point(desk.Desk, "answer", before=True, about="nothing of the answer is written"),
     "desk_thread_written": Point(filing.Thread, "say", before=False, about="the answer is in the case's thread"),
     "desk_delivered": Point(desk.Desk, "_deliver", before=False, about="and in the person's lane"),
-    "desk_before_commit": Point(Connection, "commit", before=True, about="all of the answer, not committed"),
-    "desk_after_commit": Point(Connection, "commit", before=False, about="committed, staff were not told"),
+    "desk_before_commit": Point(
+        Connection, "commit", before=True, about="all of the answer, not committed", since=(desk.Desk, "answer")
+    ),
+    "desk_after_commit": Point(
+        Connection, "commit", before=False, about="committed, staff were not told", since=(desk.Desk, "answer")
+    ),
     # channels that are pushed to
     "push_leased": Point(Lanes, "_lease", before=False, about="the lane is leased, not committed"),
     "push_read": Point(Lanes, "_next", before=False, about="the message is read, not sent"),
@@ -104,9 +111,15 @@ def plant(name: str, passing: int) -> None:
     """The `passing`-th time this point is reached is the end."""
     point = POINTS[name]
     left = [passing]
-    guard = threading.Lock()
+    guard, here = threading.Lock(), threading.local()
+    since = point.since if isinstance(point, Point) else None
+    if since:
+        setattr(*since, _around(getattr(*since), lambda: setattr(here, "passed", True), before=False))
 
     def reached() -> None:
+        if since and not getattr(here, "passed", False):
+            return
+        here.passed = False
         with guard:
             left[0] -= 1
             if left[0]:

@@ -18,12 +18,13 @@ PATIENCE = 20.0  # seconds for anything to happen; a test that needs them has fa
 
 
 class Launcher:
-    """The process that forks (`server.py`); one for a whole test run."""
+    """The process that forks (`server.py`); one for a whole test run. `library` is what Segin serves."""
 
-    def __init__(self, log: Path) -> None:
+    def __init__(self, log: Path, library: Path) -> None:
+        self.library = library
         self._log = log.open("ab")
         self._process = subprocess.Popen(
-            [sys.executable, "-m", "tests.faults.server"],
+            [sys.executable, "-m", "tests.faults.server", str(library)],
             cwd=ROOT,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
@@ -73,8 +74,8 @@ class Segin:
         environment = {
             "SEGIN_DATA_DIR": str(self.folder),
             "SEGIN_DATABASE_URL": self.url,
+            "SEGIN_LIBRARY_DIR": str(self.launcher.library),
             "SEGIN_PORT": str(self.port),
-            "SEGIN_DEMO": "1",
         }
         return {"do": "start", "arguments": arguments, "environment": environment, "log": str(log), **extras}
 
@@ -118,11 +119,12 @@ class Segin:
             time.sleep(0.01)
         return status
 
-    def end(self, number: signal.Signals = signal.SIGKILL) -> None:
-        """End this process, and no other."""
+    def end(self, number: signal.Signals = signal.SIGKILL) -> int | None:
+        """End this process, and no other; its exit status, None when it had ended before."""
         if self.pid and self.ended() is None:
             os.kill(self.pid, number)
-            self.wait()
+            return self.wait()
+        return None
 
     def staff(self, *arguments: str, kill: tuple[str, int] | None = None) -> tuple[int, str]:
         """`segin cases …` as its own process: its exit status and what it printed."""

@@ -25,7 +25,7 @@ import bot.outbox
 import storage.store
 from bot.channels.base import Channel
 from bot.library import files, load
-from bot.settings import ROOT, Settings
+from bot.settings import Settings
 from tests.faults.points import plant
 from tests.faults.push import Push
 
@@ -103,14 +103,11 @@ def _add_push(phone: Path) -> None:
 
 
 def _small_disk(room: Path) -> None:
-    """Before every transaction the file `room` tells how many more pages the database may take; none: as many as
-    it likes."""
+    """The file `room` tells how many pages the database may have; read before every transaction, empty: any number."""
 
     @event.listens_for(Engine, "begin")
     def _limit(conn: Any) -> None:
-        more = room.read_text().strip()
-        used = conn.exec_driver_sql("PRAGMA page_count").scalar()
-        conn.exec_driver_sql(f"PRAGMA max_page_count={used + int(more) if more else 2**30}")
+        conn.exec_driver_sql(f"PRAGMA max_page_count={room.read_text().strip() or 2**30}")
 
 
 def _build_once() -> None:
@@ -124,7 +121,7 @@ def _build_once() -> None:
         return built[key]
 
     load.build = build
-    build(files.read_folder(ROOT), 1)
+    build(files.read_folder(Path(sys.argv[1])), 1)
 
 
 if __name__ == "__main__":

@@ -71,6 +71,8 @@ def test_a_new_language_begins_empty():
     begun = update(b"", template(small_files()), "snk")
     assert entry(begun, "main:title").string == ""
     assert b'"Language: snk' in begun
+    assert begun.decode().startswith("# Segin, soninké. Lisez locales/README.md")
+    assert not any(word in begun for word in (b"FIRST AUTHOR", b"ORGANIZATION", b"EMAIL@ADDRESS", b"FULL NAME"))
     read, issues = read_translations("x", begun)
     assert issues == ()
     assert not any(translation.words for translation in read.values())

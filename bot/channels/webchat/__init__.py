@@ -13,6 +13,7 @@ made when the first message was stored. It is the contact's address, and all tha
     page/         HTML, CSS and JavaScript; `page/js/*.js` are joined in the order of their names
 """
 
+import logging
 import re
 import secrets
 from collections import OrderedDict
@@ -24,14 +25,16 @@ import msgspec
 from aiohttp import web
 
 from bot.channels.base import Capabilities, Incoming, Post, Refused, Told, Unavailable
-from bot.channels.webchat.limits import Flood
+from bot.channels.webchat.limits import Flood, place_of
 from bot.channels.webchat.reading import (
     MAX_CURSOR,
+    TRY_AGAIN,
+    Bounds,
     NotTaken,
+    Reader,
+    is_json,
     language_of,
     read_cursor,
-    read_message,
-    read_seen,
 )
 from bot.channels.webchat.shell import SECURITY_HEADERS, Shell
 from bot.channels.webchat.stream import Streams, as_json
@@ -39,13 +42,14 @@ from bot.dialogue.model import Message
 
 __all__ = ["SECURITY_HEADERS", "WebChat"]
 
+log = logging.getLogger(__name__)
+
 COOKIE = "segin_chat"
 COOKIE_DAYS = 30
 TOKEN = re.compile(r"[A-Za-z0-9_-]{43}")  # what secrets.token_urlsafe(32) makes
 MESSAGES_PER_MINUTE = 60
 NEWCOMERS_PER_MINUTE = 240  # a charter of 180 people may share one address
 KNOWN = 100_000  # tokens remembered as known
-TRY_AGAIN = 5  # seconds; the database may be back by then
 
 
 class WebChat:
@@ -62,7 +66,14 @@ class WebChat:
     capabilities: ClassVar[Capabilities] = Capabilities(text=10_000)
     repeats: ClassVar[int | None] = None  # a phone may stay off for months with a message in its queue
 
-    def __init__(self, *, secure_cookie: bool, title: str = "Segin", behind_proxy: bool = False) -> None:
+    def __init__(
+        self,
+        *,
+        secure_cookie: bool,
+        title: str = "Segin",
+        behind_proxy: bool = False,
+        bounds: Bounds = Bounds(),  # noqa: B008 - it cannot be changed
+    ) -> None:
         self.secure_cookie = secure_cookie
         self.behind_proxy = behind_proxy
         # /chat: the console and the pages never see it
@@ -71,9 +82,14 @@ class WebChat:
             self._cookie_rules += "; Secure"
         self._shell = Shell(title)
         self._streams = Streams(self)
+        self._reader = Reader(bounds)
         self._messages = Flood(MESSAGES_PER_MINUTE)
+        self._looks = Flood(MESSAGES_PER_MINUTE)  # streams opened and acknowledgements, for each token
         self._newcomers = Flood(NEWCOMERS_PER_MINUTE)
+        self._lookups = Flood(NEWCOMERS_PER_MINUTE)  # tokens the database was asked about, for each place
         self._known: OrderedDict[str, None] = OrderedDict()  # tokens in use, the oldest first
+        self._left = 0  # how many people left: an older answer of the database no longer counts
+        self._warned = False
 
     def routes(self, post: Post) -> Iterable[web.RouteDef]:
         """The page and the four addresses it speaks to."""
@@ -88,7 +104,7 @@ class WebChat:
             return await self._seen_route(request, post)
 
         async def leave(request: web.Request) -> web.Response:
-            return self._leave_route(request, post)
+            return await self._leave_route(request, post)
 
         return [
             *self._shell.routes(),
@@ -111,15 +127,18 @@ class WebChat:
     async def _messages_route(self, request: web.Request, post: Post) -> web.Response:
         try:
             self._must_be_our_page(request)
-            token = self._token(request)
+            # Who it is, before the body: strangers cannot make us hold megabytes.
+            token = await self._known_token(request, post)
             self._must_not_flood(request, token)
-            given = await read_message(request)
-            known = token is not None and await self._is_known(token, post)
-            if not known and token is not None:
-                self._must_not_flood(request, None)
+            if is_json(request):
+                given = await self._reader.message(request)
+            elif token is not None:
+                given = await self._reader.file(request)
+            else:
+                raise NotTaken(409, "unknown")  # noqa: TRY301 - the page says "start", then sends the file again
             # A token we never gave opens nothing: it is replaced. (Who was erased while this worker knew them
             # keeps theirs; it leads to nothing any more, and the answer says `new`.)
-            address = token if known and token is not None else secrets.token_urlsafe(32)
+            address = token if token is not None else secrets.token_urlsafe(32)
             told = await post.hear(
                 self,
                 Incoming(
@@ -127,7 +146,7 @@ class WebChat:
                     message_id=given.id,
                     heard=given.heard,
                     body=given.body,
-                    cursor=given.cursor if known else None,
+                    cursor=given.cursor if token is not None else None,
                 ),
             )
         except NotTaken as error:
@@ -137,42 +156,52 @@ class WebChat:
         except Unavailable:
             return _unavailable(request, post)
         response = _answer(_conversation(told, post))
+        if told.erased:
+            response.headers["Clear-Site-Data"] = '"cache"'  # the page does the rest: it still shows the good-bye
         self._keep(response, address)
         return response
 
     async def _stream_route(self, request: web.Request, post: Post) -> web.StreamResponse:
-        token = self._token(request)
-        if token is None:
-            return _refusal(request, post, NotTaken(401, "unknown"))
         # The browser's own memory of where the stream broke off is newer than the address it opened.
         cursor = read_cursor(request.headers.get("Last-Event-ID")) or read_cursor(request.query.get("cursor"))
         try:
-            waiting = await post.since(self, token, MAX_CURSOR)
+            token = await self._known_token(request, post)
+            if token is not None:
+                _must_wait(self._looks, token)
+            # Asked again, as they may have been erased since: else the browser would come back for ever.
+            if token is None or not await self._look_up(token, post):
+                return _refusal(request, post, NotTaken(401, "unknown"))
+        except NotTaken as error:
+            return _refusal(request, post, error)
         except Unavailable:
             return _unavailable(request, post)
-        if waiting is None:
-            return _refusal(request, post, NotTaken(401, "unknown"))
         return await self._streams.run(request, post, token, cursor or 0)
 
     async def _seen_route(self, request: web.Request, post: Post) -> web.Response:
         try:
             self._must_be_our_page(request)
-            token = self._token(request)
-            cursor = await read_seen(request)
+            token = await self._known_token(request, post)
             if token is None:
                 return _refusal(request, post, NotTaken(401, "unknown"))
-            await post.seen(self, token, cursor)
+            _must_wait(self._looks, token)
+            await post.seen(self, token, await self._reader.seen(request))
         except NotTaken as error:
             return _refusal(request, post, error)
         except Unavailable:
             return _unavailable(request, post)
         return _nothing()
 
-    def _leave_route(self, request: web.Request, post: Post) -> web.Response:
+    async def _leave_route(self, request: web.Request, post: Post) -> web.Response:
         try:
             self._must_be_our_page(request)
+            token = await self._known_token(request, post)
+            if token is not None:
+                await post.leave(self, token)
+                self._forget(token)
         except NotTaken as error:
             return _refusal(request, post, error)
+        except Unavailable:  # the cookie stays, so that the page can say it again
+            return _unavailable(request, post)
         response = _nothing()
         response.del_cookie(COOKIE, path="/chat", secure=self.secure_cookie, httponly=True, samesite="Strict")
         return response
@@ -189,41 +218,78 @@ class WebChat:
         hosts = {request.host.lower()}
         if self.behind_proxy and "X-Forwarded-Host" in request.headers:
             hosts.add(request.headers["X-Forwarded-Host"].strip().lower())
-        if urlsplit(origin).netloc.lower() not in hosts:
+        try:
+            netloc = urlsplit(origin).netloc.lower()
+        except ValueError:  # "http://["
+            netloc = ""
+        if netloc not in hosts:
             raise NotTaken(403, "not our page")
 
     def _token(self, request: web.Request) -> str | None:
         token = request.cookies.get(COOKIE, "")
         return token if TOKEN.fullmatch(token) else None
 
+    async def _known_token(self, request: web.Request, post: Post) -> str | None:
+        """The token, if somebody wrote from there before. Raises `NotTaken` when a place asks about too many."""
+        token = self._token(request)
+        if token is None:
+            return None
+        if token not in self._known:
+            _must_wait(self._lookups, self._place(request))
+        return token if await self._is_known(token, post) else None
+
     async def _is_known(self, token: str, post: Post) -> bool:
         """Whether somebody wrote from here before; asked of the database once for each token and worker."""
         if token in self._known:
             self._known.move_to_end(token)
             return True
+        return await self._look_up(token, post)
+
+    async def _look_up(self, token: str, post: Post) -> bool:
+        left = self._left
         if await post.since(self, token, MAX_CURSOR) is None:
+            self._known.pop(token, None)
             return False
-        self._known[token] = None
-        if len(self._known) > KNOWN:
-            self._known.popitem(last=False)
+        if left == self._left:
+            self._known[token] = None
+            if len(self._known) > KNOWN:
+                self._known.popitem(last=False)
         return True
+
+    def _forget(self, token: str) -> None:
+        self._left += 1
+        self._known.pop(token, None)
 
     def _must_not_flood(self, request: web.Request, token: str | None) -> None:
         """Slow down, never lock out: the page keeps the message and sends it later by itself."""
-        flood, key = (self._messages, token) if token else (self._newcomers, self._place(request))
-        wait = flood.wait(key)
-        if wait:
-            raise NotTaken(429, "too fast", "words:unavailable", retry_after=wait)
+        if token is not None:
+            _must_wait(self._messages, token)
+        else:
+            _must_wait(self._newcomers, self._place(request))
 
     def _place(self, request: web.Request) -> str:
-        if self.behind_proxy:
-            # The entry our own proxy appended; those before it are the visitor's to invent.
-            return request.headers.get("X-Forwarded-For", "").rpartition(",")[2].strip()
-        return request.remote or ""
+        """The network a request comes from."""
+        forwarded = ",".join(request.headers.getall("X-Forwarded-For", ()))
+        if forwarded and not self.behind_proxy and not self._warned:
+            self._warned = True
+            log.warning(
+                "X-Forwarded-For arrives, but SEGIN_BEHIND_PROXY is not set: "
+                "all who come through that proxy are counted as one"
+            )
+        if not self.behind_proxy:
+            return place_of(request.remote)
+        # The entry our own proxy appended; those before it are the visitor's to invent.
+        return place_of(forwarded.rpartition(",")[2].strip()) or place_of(request.remote)
 
     def _keep(self, response: web.Response, token: str) -> None:
         # Written by hand: a token needs no quoting, and http.cookies takes 20 µs for it at every message.
         response.headers["Set-Cookie"] = f"{COOKIE}={token}; {self._cookie_rules}"
+
+
+def _must_wait(flood: Flood, key: str) -> None:
+    wait = flood.wait(key)
+    if wait:
+        raise NotTaken(429, "too fast", "words:unavailable", retry_after=wait)
 
 
 # ---------------------------------------------------------------- answers
@@ -232,7 +298,7 @@ NO_STORE = {"Cache-Control": "no-store", **SECURITY_HEADERS}
 
 
 def _conversation(told: Told, post: Post) -> dict[str, object]:
-    """`new` tells the browser that seqs count from the beginning again."""
+    """`new` tells the browser that seqs count from the beginning again, `erased` that it is to forget all."""
     answer: dict[str, object] = {
         "messages": [as_json(one) for one in told.said],
         "demonstration": post.demonstration,
@@ -241,6 +307,8 @@ def _conversation(told: Told, post: Post) -> dict[str, object]:
     languages = [one.message.language for one in told.said if one.message.language]
     if languages:
         answer["language"] = languages[-1]
+    if told.erased:
+        answer["erased"] = True
     return answer
 
 

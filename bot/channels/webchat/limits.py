@@ -3,12 +3,14 @@
 Kept in memory, per worker: a flood costs nothing to remember, and a restart forgives it.
 """
 
+import ipaddress
 import math
 import time
+from collections import OrderedDict
 from collections.abc import Callable
 
 MINUTE = 60
-FORGET_ABOVE = 10_000  # keys; those with a full allowance are dropped, they count as never seen
+REMEMBERED = 10_000  # keys; beyond that, those not heard of for longest count as never seen
 
 
 class Flood:
@@ -17,25 +19,37 @@ class Flood:
     def __init__(self, per_minute: int, clock: Callable[[], float] = time.monotonic) -> None:
         self._per_minute = per_minute
         self._clock = clock
-        self._left: dict[str, tuple[float, float]] = {}  # key → what is left, when it was counted
+        # key → what is left, when it was counted; the least recently heard of first. Who goes on asking stays,
+        # so a heap of other keys forgives nobody who is being slowed down.
+        self._left: OrderedDict[str, tuple[float, float]] = OrderedDict()
 
     def wait(self, key: str) -> int:
         """Whole seconds until `key` may go on; 0 and counted when it may now."""
         now = self._clock()
-        if len(self._left) > FORGET_ABOVE:
-            self._forget(now)
         left = self._refilled(key, now)
-        if left < 1:
-            return math.ceil((1 - left) * MINUTE / self._per_minute)
-        self._left[key] = (left - 1, now)
-        return 0
+        taken = left >= 1
+        self._left[key] = (left - 1 if taken else left, now)
+        self._left.move_to_end(key)
+        if len(self._left) > REMEMBERED:
+            self._left.popitem(last=False)
+        return 0 if taken else math.ceil((1 - left) * MINUTE / self._per_minute)
 
     def _refilled(self, key: str, now: float) -> float:
         left, counted = self._left.get(key, (float(self._per_minute), now))
         return min(float(self._per_minute), left + (now - counted) * self._per_minute / MINUTE)
 
-    def _forget(self, now: float) -> None:
-        self._left = {key: kept for key, kept in self._left.items() if now - kept[1] < MINUTE}
-        if len(self._left) > FORGET_ABOVE:
-            # Ten thousand keys within a minute: memory comes before fairness.
-            self._left.clear()
+
+def place_of(address: str | None) -> str:
+    """What to count an address under: itself, or its /64, as one household or phone has a whole /64 of IPv6.
+
+    Empty for what is no address (a proxy may write "unknown"; a Unix socket has none).
+    """
+    try:
+        found = ipaddress.ip_address((address or "").partition("%")[0])
+    except ValueError:
+        return ""
+    if isinstance(found, ipaddress.IPv4Address):
+        return str(found)
+    if found.ipv4_mapped is not None:
+        return str(found.ipv4_mapped)
+    return str(ipaddress.ip_network((found, 64), strict=False))

@@ -7,15 +7,16 @@ to the server directly, is no exception. So every picture is drawn anew here.
 import asyncio
 import io
 import struct
+from concurrent.futures import ThreadPoolExecutor
 
 from PIL import Image, ImageOps
 
-MAX_PIXELS = 40_000_000  # a 40-megapixel phone; drawn anew that is 120 MB for a moment
+MAX_PIXELS = 16_000_000  # opened whole, with what its format needs beside it, that is some 200 MB for a moment
 MAX_SIDE = 2560  # enough to read a stamp on a page
 FORMATS = ("JPEG", "PNG", "WEBP", "GIF")
-AT_ONCE = 2  # pictures drawn at the same time, so that a heap of them cannot fill the memory
 
-_turns = asyncio.Semaphore(AT_ONCE)
+# One picture at a time, also when those who sent them went away meanwhile: a heap of them fills no memory.
+_drawer = ThreadPoolExecutor(max_workers=1, thread_name_prefix="picture")
 
 
 class NoPicture(Exception):
@@ -27,8 +28,7 @@ async def cleaned(body: bytes) -> bytes:
 
     Raises `NoPicture`.
     """
-    async with _turns:
-        return await asyncio.to_thread(_draw_anew, body)
+    return await asyncio.get_running_loop().run_in_executor(_drawer, _draw_anew, body)
 
 
 def _draw_anew(body: bytes) -> bytes:
@@ -38,9 +38,10 @@ def _draw_anew(body: bytes) -> bytes:
                 raise NoPicture("too many pixels")
             as_png = picture.format == "PNG"
             picture.draft("RGB", (MAX_SIDE, MAX_SIDE))  # JPEG: decode it small from the start
-            upright = ImageOps.exif_transpose(picture)
-            upright.thumbnail((MAX_SIDE, MAX_SIDE))
-            seen = upright.convert("RGBA")
+            # Small first, then turned: every further step copies what the one before left.
+            picture.thumbnail((MAX_SIDE, MAX_SIDE))
+            ImageOps.exif_transpose(picture, in_place=True)
+            seen = picture.convert("RGBA")
         # A fresh canvas: nothing a format keeps beside its pixels can come along.
         canvas = Image.new("RGB", seen.size, "white")
         canvas.paste(seen, mask=seen.getchannel("A"))

@@ -3,10 +3,11 @@
 Invisible characters pass: the engine cleans what people write, whatever the channel.
 """
 
+import asyncio
 import json
-import math
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 import filetype
@@ -20,6 +21,7 @@ MAX_FILE = 5 * 1024 * 1024  # bytes
 MAX_JSON = 256 * 1024  # bytes: a text of MAX_TEXT with every character escaped, and room
 MAX_CURSOR = 2**63 - 1
 MAX_SECONDS = 3600
+TRY_AGAIN = 5  # seconds; by then the database may be back, or another's file stored
 
 ID = re.compile(r"[!-~]{1,64}")
 PICTURES = {"image/jpeg", "image/png", "image/webp", "image/gif"}
@@ -49,6 +51,15 @@ class NotTaken(Exception):
 
 
 @dataclass(frozen=True, slots=True)
+class Bounds:
+    """How long a body may take, and how many files may come at once: slow senders hold little for little time."""
+
+    json_seconds: float = 30
+    file_seconds: float = 300  # 5 MB at 17 kB a second; what the page sends is far smaller
+    files: int = 20  # each holds its body, up to 5 MB, until its turn was taken
+
+
+@dataclass(frozen=True, slots=True)
 class Given:
     """One message as the browser gave it."""
 
@@ -72,16 +83,41 @@ def read_cursor(value: object) -> int | None:
     return None
 
 
-async def read_message(request: web.Request) -> Given:
-    if request.content_type == "application/json":
-        return _read_json(await _body(request, MAX_JSON, NotTaken(413, "too long", *_too_long())))
-    return await _read_file(request)
+class Reader:
+    """Reads bodies within their bounds."""
+
+    def __init__(self, bounds: Bounds) -> None:
+        self._bounds = bounds
+        self._files = 0  # coming in now
+
+    async def message(self, request: web.Request) -> Given:
+        """One message in JSON."""
+        too_long = NotTaken(413, "too long", *_too_long())
+        return _read_json(await _body(request, MAX_JSON, too_long, self._bounds.json_seconds))
+
+    async def file(self, request: web.Request) -> Given:
+        """One voice note, photo or document."""
+        with self._one_more():
+            return await _read_file(request, self._bounds.file_seconds)
+
+    async def seen(self, request: web.Request) -> int:
+        """The cursor of an acknowledgement."""
+        given = _object(await _body(request, MAX_JSON, NotTaken(413, "too long"), self._bounds.json_seconds))
+        return _cursor(given.get("cursor"))
+
+    @contextmanager
+    def _one_more(self) -> Iterator[None]:
+        if self._files >= self._bounds.files:
+            raise NotTaken(503, "busy", "words:unavailable", retry_after=TRY_AGAIN)
+        self._files += 1
+        try:
+            yield
+        finally:
+            self._files -= 1
 
 
-async def read_seen(request: web.Request) -> int:
-    """The cursor of an acknowledgement."""
-    given = _object(await _body(request, MAX_JSON, NotTaken(413, "too long")))
-    return _cursor(given.get("cursor"))
+def is_json(request: web.Request) -> bool:
+    return request.content_type == "application/json"
 
 
 # ---------------------------------------------------------------- words, taps, places
@@ -148,7 +184,7 @@ def _degrees(given: dict[str, object], name: str, most: int) -> float:
     value = given.get(name)
     if isinstance(value, bool) or not isinstance(value, int | float):
         raise NotTaken(400, f"bad {name}")
-    if not math.isfinite(value) or abs(value) > most:
+    if not -most <= value <= most:  # false for NaN as well; no float is made of an int that may be too large
         raise NotTaken(400, f"bad {name}")
     return float(value)
 
@@ -162,13 +198,13 @@ def _id(value: object) -> str:
 # ---------------------------------------------------------------- voice, photos, documents
 
 
-async def _read_file(request: web.Request) -> Given:
+async def _read_file(request: web.Request, seconds: float) -> Given:
     message_id = _id(request.headers.get("X-Message-Id"))
     if request.headers.get("X-Message-Kind") not in {"voice", "photo", "document"}:
         raise NotTaken(400, "unknown kind", "words:not_handled")
     cursor = _cursor(request.headers["X-Cursor"]) if "X-Cursor" in request.headers else None
     too_big = NotTaken(413, "too big", "words:file_too_big", {"limit": str(MAX_FILE // 1024 // 1024)})
-    body = await _body(request, MAX_FILE, too_big)
+    body = await _body(request, MAX_FILE, too_big, seconds)
     if not body:
         raise NotTaken(400, "empty file")
     # What it is, its bytes say; the headers are only what somebody claimed.
@@ -178,8 +214,8 @@ async def _read_file(request: web.Request) -> Given:
             body = await cleaned(body)
         except NoPicture as error:
             raise NotTaken(415, "unreadable picture", "words:not_handled") from error
-    seconds = _seconds(request.headers.get("X-Seconds", "")) if kind == "voice" else 0
-    return Given(message_id, Heard(kind, file=File("", kind, seconds)), body, cursor)
+    plays = _seconds(request.headers.get("X-Seconds", "")) if kind == "voice" else 0
+    return Given(message_id, Heard(kind, file=File("", kind, plays)), body, cursor)
 
 
 def _kind(body: bytes) -> str:
@@ -201,13 +237,19 @@ def _seconds(value: str) -> int:
         return 0
 
 
-async def _body(request: web.Request, limit: int, too_big: NotTaken) -> bytes:
-    """The body, read by ourselves: aiohttp's own limit is one for all addresses of the application."""
+async def _body(request: web.Request, limit: int, too_big: NotTaken, seconds: float) -> bytes:
+    """The body, read by ourselves: aiohttp's own limit is one for all addresses of the application, and it waits."""
     if (request.content_length or 0) > limit:
         raise too_big
     body = bytearray()
-    async for chunk in request.content.iter_any():
-        body += chunk
-        if len(body) > limit:
-            raise too_big
+    try:
+        async with asyncio.timeout(seconds):
+            async for chunk in request.content.iter_any():
+                body += chunk
+                if len(body) > limit:
+                    raise too_big
+    except TimeoutError as error:
+        raise NotTaken(408, "too slow", "words:unavailable") from error
+    except (ConnectionError, web.RequestPayloadError) as error:  # gone, or chunks that are none
+        raise NotTaken(400, "broken off") from error
     return bytes(body)

@@ -68,7 +68,7 @@ class Ask(Step):
     def _skips(self, scene: "Scene", heard: Heard) -> bool:
         if heard.kind == "tap":
             return key_of(heard.tap) == "skip"
-        return matching.is_word(heard.text, scene.library.vocabulary.skip)
+        return matching.is_word(heard.text, scene.library.vocabulary.skip, scene.library.vocabulary)
 
     def _read(self, scene: "Scene", heard: Heard) -> Answer | Miss:
         if heard.file is not None and heard.kind in self.accepts():
@@ -84,7 +84,7 @@ class Ask(Step):
     def _convert(self, scene: "Scene", text: str) -> Answer | Miss:
         match self.ask:
             case "number":
-                number = matching.number(text)
+                number = matching.number(text, scene.library.vocabulary)
                 return self._miss() if number is None else self._bounded(number)
             case "date":
                 here = ZoneInfo(scene.library.organisation.timezone)

@@ -147,8 +147,9 @@ class Pick(_Offer):
             return Miss()
         else:
             open_now = scene.library.labels(self.tap(choice.key) for choice in self.open_now(scene))
-            picked, unsure = matching.choose_many(heard.text, open_now, scene.library.vocabulary)
-            if not picked and not unsure and not matching.is_word(heard.text, scene.library.vocabulary.none):
+            vocabulary = scene.library.vocabulary
+            picked, unsure = matching.choose_many(heard.text, open_now, vocabulary)
+            if not picked and not unsure and not matching.is_word(heard.text, vocabulary.none, vocabulary):
                 return Miss()
         if unsure or (not picked and not self.optional):
             return Miss(literal_parts(unsure))

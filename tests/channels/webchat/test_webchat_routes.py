@@ -4,7 +4,9 @@ import asyncio
 import gzip
 import io
 import json
+import logging
 import re
+import time
 from contextlib import asynccontextmanager
 
 import pytest
@@ -12,9 +14,9 @@ from aiohttp.test_utils import TestClient, TestServer
 from PIL import Image
 from webchat_fakes import FakePost, application
 
-from bot.channels.webchat import NEWCOMERS_PER_MINUTE, WebChat, stream
-from bot.channels.webchat.limits import Flood
-from bot.channels.webchat.reading import MAX_FILE
+from bot.channels.webchat import MESSAGES_PER_MINUTE, NEWCOMERS_PER_MINUTE, WebChat, pictures, stream
+from bot.channels.webchat.limits import REMEMBERED, Flood, place_of
+from bot.channels.webchat.reading import MAX_FILE, Bounds
 from bot.dialogue.model import Heard, Message, Place
 
 PAGE = {"X-Segin": "chat"}
@@ -164,6 +166,8 @@ async def test_demonstration_and_language_are_told(client, post):
         b'{"id": "m1", "kind": "location", "latitude": 91, "longitude": 0}',
         b'{"id": "m1", "kind": "location", "latitude": NaN, "longitude": 0}',
         b'{"id": "m1", "kind": "location", "latitude": 1e999, "longitude": 0}',
+        b'{"id": "m1", "kind": "location", "latitude": 1%s, "longitude": 0}' % (b"0" * 400),
+        b'{"id": "m1", "kind": "location", "latitude": 0, "longitude": -1%s}' % (b"0" * 400),
         b'{"id": "m1", "kind": "location", "latitude": true, "longitude": 0}',
         b'{"id": "m1", "kind": "location", "latitude": "12", "longitude": 0}',
         b'{"id": "m1", "kind": "location", "latitude": 12}',
@@ -205,6 +209,8 @@ async def test_kind_words_come_in_the_language_of_the_page(client):
         {"X-Segin": "console"},
         {"X-Segin": "chat", "Origin": "https://elsewhere.example"},
         {"X-Segin": "chat", "Origin": "null"},
+        {"X-Segin": "chat", "Origin": "http://["},
+        {"X-Segin": "chat", "Origin": ""},
     ],
 )
 async def test_only_our_page_may_post(client, post, path, headers):
@@ -287,11 +293,58 @@ async def test_leaving_drops_the_cookie(client, post):
     assert post.heard[0].address != post.heard[1].address
 
 
+async def test_who_left_is_reached_no_more_and_their_token_is_dead(client, post):
+    token = (await say(client, "start")).cookies["segin_chat"].value
+    await say(client, text="Secret", id="m2")
+    post.down = True
+    answer = await client.post("/chat/leave", headers=PAGE)
+    assert answer.status == 503
+    assert "Set-Cookie" not in answer.headers, "the page has to be able to say it again"
+    post.down = False
+    assert (await client.post("/chat/leave", headers=PAGE)).status == 204
+    assert post.gone == [token]
+    stolen = {"Cookie": f"segin_chat={token}"}
+    assert (await client.get("/chat/stream?cursor=0", headers=stolen)).status == 401
+    assert (await client.post("/chat/seen", json={"cursor": 9}, headers=PAGE | stolen)).status == 401
+    content = await (await say(client, text="moi", id="m3", headers=PAGE | stolen)).json()
+    assert content["new"] is True
+    assert post.heard[-1].address != token
+    client.session.cookie_jar.clear()
+    assert (await client.post("/chat/leave", headers=PAGE | stolen)).status == 204
+    assert post.gone == [token]
+
+
+async def test_a_look_that_was_under_way_when_they_left_revives_no_token(post):
+    chat = WebChat(secure_cookie=False)
+    async with TestClient(TestServer(application(post, chat))) as client:
+        token = (await say(client, "start")).cookies["segin_chat"].value
+        looked = post.since
+
+        async def slow(channel, address, cursor):
+            found = await looked(channel, address, cursor)
+            chat._forget(token)  # they leave meanwhile
+            return found
+
+        post.since = slow
+        assert await chat._look_up(token, post)
+        assert token not in chat._known
+
+
+async def test_who_is_erased_is_told_to_forget(client, post):
+    await say(client, "start")
+    assert "erased" not in await (await say(client, text="oui", id="m2", cursor=1)).json()
+    post.erases = True
+    answer = await say(client, text="effacer", id="m3", cursor=2)
+    assert (await answer.json())["erased"] is True
+    assert answer.headers["Clear-Site-Data"] == '"cache"'
+
+
 async def test_seen_moves_the_cursor(client, post):
     assert (await client.post("/chat/seen", json={"cursor": 1}, headers=PAGE)).status == 401
     await say(client, "start")
     assert (await client.post("/chat/seen", json={"cursor": 1}, headers=PAGE)).status == 204
     assert post.cursors == [1]
+    assert len(post.cursors) == 1, "for a stranger nothing is written"
     for bad in ({}, {"cursor": "x"}, {"cursor": -1}, []):
         assert (await client.post("/chat/seen", json=bad, headers=PAGE)).status == 400
     post.down = True
@@ -301,9 +354,32 @@ async def test_seen_moves_the_cursor(client, post):
 # ---------------------------------------------------------------- files
 
 
+@pytest.fixture
+async def known(client, post):
+    """Somebody who began: files are taken from them."""
+    await say(client, "start")
+    post.heard.clear()
+    return client
+
+
+async def test_files_are_taken_only_from_those_who_began_and_are_not_read_before(client, post):
+    async def endless():
+        while True:
+            yield b"\x00" * 65536
+            await asyncio.sleep(0)
+
+    for cookie in ({}, {"Cookie": "segin_chat=" + "x" * 43}):
+        async with asyncio.timeout(20):
+            answer = await send(client, endless(), "voice", **cookie)
+        assert answer.status == 409
+        content = await answer.json()
+        assert content == {"error": "unknown", "say": "Pardon, cela n'a pas marché."}
+    assert not post.heard
+
+
 @pytest.mark.parametrize("body", [WEBM, OGG, MP3, WAV, AAC, M4A, AMR])
-async def test_voice_notes_are_known_by_their_bytes(client, post, body):
-    answer = await send(client, body, "voice", "text/plain", **{"X-Seconds": "12", "X-Cursor": "0"})
+async def test_voice_notes_are_known_by_their_bytes(known, post, body):
+    answer = await send(known, body, "voice", "text/plain", **{"X-Seconds": "12", "X-Cursor": "0"})
     assert answer.status == 200
     heard = post.heard[0]
     assert heard.body == body
@@ -312,25 +388,25 @@ async def test_voice_notes_are_known_by_their_bytes(client, post, body):
     assert heard.heard.file.seconds == 12
 
 
-async def test_a_wrong_length_loses_no_voice_note(client, post):
+async def test_a_wrong_length_loses_no_voice_note(known, post):
     for number, seconds in enumerate(["nan", "inf", "-4", "many", "99999"]):
-        answer = await send(client, OGG, "voice", **{"X-Message-Id": f"v{number}", "X-Seconds": seconds})
+        answer = await send(known, OGG, "voice", **{"X-Message-Id": f"v{number}", "X-Seconds": seconds})
         assert answer.status == 200
     assert [one.heard.file.seconds for one in post.heard] == [0, 0, 0, 0, 3600]
 
 
-async def test_documents_are_taken(client, post):
-    assert (await send(client, PDF, "document", "application/pdf")).status == 200
+async def test_documents_are_taken(known, post):
+    assert (await send(known, PDF, "document", "application/pdf")).status == 200
     assert post.heard[0].heard.kind == "document"
     assert post.heard[0].body == PDF
 
 
-async def test_pictures_lose_place_and_phone_and_stand_upright(client, post):
+async def test_pictures_lose_place_and_phone_and_stand_upright(known, post):
     exif = Image.Exif()
     exif[0x0112] = 6  # turned by 90°
     exif[0x010F] = "Tecno"
     exif.get_ifd(0x8825)[1] = "N"
-    assert (await send(client, jpeg(exif=exif, comment=b"at home"))).status == 200
+    assert (await send(known, jpeg(exif=exif, comment=b"at home"))).status == 200
     picture = Image.open(io.BytesIO(post.heard[0].body))
     assert picture.size == (40, 60)
     assert not picture.getexif()
@@ -339,17 +415,17 @@ async def test_pictures_lose_place_and_phone_and_stand_upright(client, post):
 
 
 @pytest.mark.parametrize("form", ["PNG", "WEBP", "GIF"])
-async def test_other_pictures_are_drawn_anew_as_well(client, post, form):
+async def test_other_pictures_are_drawn_anew_as_well(known, post, form):
     out = io.BytesIO()
     Image.new("RGBA", (30, 20), (0, 0, 0, 0)).save(out, form)
-    assert (await send(client, out.getvalue(), "document")).status == 200
+    assert (await send(known, out.getvalue(), "document")).status == 200
     assert post.heard[0].heard.kind == "photo"
     picture = Image.open(io.BytesIO(post.heard[0].body)).convert("RGB")
     assert picture.getpixel((1, 1)) == (255, 255, 255)
 
 
-async def test_a_large_picture_is_made_smaller(client, post):
-    assert (await send(client, jpeg((6000, 3000)))).status == 200
+async def test_a_large_picture_is_made_smaller(known, post):
+    assert (await send(known, jpeg((5000, 2500)))).status == 200
     assert Image.open(io.BytesIO(post.heard[0].body)).size == (2560, 1280)
 
 
@@ -365,31 +441,53 @@ async def test_a_large_picture_is_made_smaller(client, post):
         b"GIF89a" + b"\xff" * 40,
     ],
 )
-async def test_other_files_are_refused_kindly(client, post, body):
-    answer = await send(client, body)
+async def test_other_files_are_refused_kindly(known, post, body):
+    answer = await send(known, body)
     assert answer.status == 415
     assert (await answer.json())["say"] == "Je ne sais pas lire cela."
     assert not post.heard
 
 
-async def test_a_picture_bomb_is_refused(client, post):
+async def test_a_picture_bomb_is_refused(known, post):
     out = io.BytesIO()
     Image.new("1", (20_000, 20_000)).save(out, "PNG")
     assert len(out.getvalue()) < MAX_FILE
-    assert (await send(client, out.getvalue())).status == 415
+    assert (await send(known, out.getvalue())).status == 415
     assert not post.heard
 
 
-async def test_files_have_a_size(client, post):
+async def test_pictures_of_more_than_16_million_pixels_are_refused(known):
+    assert (await send(known, jpeg((4001, 4000)))).status == 415
+    assert (await send(known, jpeg((4000, 4000)))).status == 200
+
+
+async def test_a_heap_of_pictures_is_drawn_one_at_a_time(known, monkeypatch):
+    running, most = 0, 0
+
+    def draw(body):
+        nonlocal running, most
+        running += 1
+        most = max(most, running)
+        time.sleep(0.01)
+        running -= 1
+        return body
+
+    monkeypatch.setattr(pictures, "_draw_anew", draw)
+    answers = [send(known, jpeg(), **{"X-Message-Id": f"p{number}"}) for number in range(10)]
+    assert [answer.status for answer in await asyncio.gather(*answers)] == [200] * 10
+    assert most == 1
+
+
+async def test_files_have_a_size(known, post):
     whole = OGG + b"\x00" * (MAX_FILE - len(OGG))
-    assert (await send(client, io.BytesIO(whole), "voice")).status == 200
+    assert (await send(known, io.BytesIO(whole), "voice")).status == 200
 
     async def unannounced():
         for _ in range(6):
             yield OGG + b"\x00" * (1024 * 1024)
 
     for body in (io.BytesIO(whole + b"\x00"), unannounced()):
-        answer = await send(client, body, "voice", **{"X-Message-Id": "f2"})
+        answer = await send(known, body, "voice", **{"X-Message-Id": "f2"})
         assert answer.status == 413
         assert (await answer.json())["say"] == "Trop gros : 5 Mo au plus."
     assert len(post.heard) == 1
@@ -406,13 +504,13 @@ async def test_files_have_a_size(client, post):
         {"X-Cursor": "one"},
     ],
 )
-async def test_a_file_needs_its_headers(client, post, headers):
-    assert (await send(client, OGG, "voice", **headers)).status == 400
+async def test_a_file_needs_its_headers(known, post, headers):
+    assert (await send(known, OGG, "voice", **headers)).status == 400
     assert not post.heard
 
 
-async def test_an_empty_file_is_refused(client):
-    assert (await send(client, b"", "voice")).status == 400
+async def test_an_empty_file_is_refused(known):
+    assert (await send(known, b"", "voice")).status == 400
 
 
 # ---------------------------------------------------------------- floods
@@ -459,11 +557,155 @@ def test_an_allowance_comes_back_with_time():
     assert flood.wait("a") == 1
 
 
-def test_a_flood_of_keys_fills_no_memory():
+def test_a_flood_of_keys_fills_no_memory_and_forgives_nobody_who_goes_on():
     flood = Flood(60, lambda: 0.0)
-    for key in range(30_000):
+    for _ in range(60):
+        flood.wait("flooding")
+    for key in range(3 * REMEMBERED):
         flood.wait(str(key))
-    assert len(flood._left) <= 10_001
+        if key % 5000 == 0:
+            assert flood.wait("flooding") == 1
+    assert len(flood._left) == REMEMBERED
+
+
+@pytest.mark.parametrize(
+    ("address", "place"),
+    [
+        ("10.0.0.1", "10.0.0.1"),
+        ("2001:db8:1:2:3:4:5:6", "2001:db8:1:2::/64"),
+        ("2001:db8:1:2::9", "2001:db8:1:2::/64"),
+        ("fe80::1%eth0", "fe80::/64"),
+        ("::ffff:10.0.0.1", "10.0.0.1"),
+        ("unknown", ""),
+        ("", ""),
+        (None, ""),
+    ],
+)
+def test_an_address_is_counted_with_its_neighbours(address, place):
+    assert place_of(address) == place
+
+
+async def forwarded(chat, *addresses):
+    """The statuses of newcomers, each behind the next of these addresses."""
+    async with TestClient(TestServer(application(FakePost(), chat))) as client:
+        statuses = []
+        for number in range(NEWCOMERS_PER_MINUTE + 10):
+            client.session.cookie_jar.clear()
+            address = addresses[number % len(addresses)]
+            headers = PAGE | ({"X-Forwarded-For": address.format(number=number)} if address else {})
+            statuses.append((await say(client, "start", headers=headers)).status)
+        return statuses
+
+
+async def test_a_house_with_many_addresses_is_one_place():
+    assert 429 in await forwarded(WebChat(secure_cookie=False, behind_proxy=True), "2001:db8:1:2::{number:x}")
+    assert 429 not in await forwarded(WebChat(secure_cookie=False, behind_proxy=True), "2001:db8:1:{number:x}::1")
+
+
+async def test_a_proxy_that_tells_no_address_is_counted_itself():
+    chat = WebChat(secure_cookie=False, behind_proxy=True)
+    assert 429 in await forwarded(chat, "", "unknown", "10.0.0.1, ", "10.0.0.1, nonsense")
+    assert set(chat._newcomers._left) == {"127.0.0.1"}
+
+
+async def test_a_proxy_nobody_told_us_about_is_warned_of_once(caplog):
+    chat = WebChat(secure_cookie=False)
+    assert 429 in await forwarded(chat, "10.0.0.{number}")
+    (warning,) = [one for one in caplog.records if one.levelno == logging.WARNING]
+    assert "SEGIN_BEHIND_PROXY" in warning.getMessage()
+    assert "10.0.0" not in warning.getMessage()
+
+
+@pytest.mark.parametrize(
+    "ask",
+    [
+        lambda client, headers: client.get("/chat/stream?cursor=0", headers=headers),
+        lambda client, headers: client.post("/chat/seen", json={"cursor": 1}, headers=headers),
+        lambda client, headers: client.post("/chat/leave", headers=headers),
+    ],
+)
+async def test_strangers_who_guess_are_slowed_down_and_the_database_is_spared(client, post, ask):
+    statuses = []
+    for number in range(NEWCOMERS_PER_MINUTE + 30):
+        answer = await ask(client, PAGE | {"Cookie": f"segin_chat={number:043d}"})
+        statuses.append(answer.status)
+    assert set(statuses) == {429, 401} or set(statuses) == {429, 204}
+    assert len(post.lookups) < NEWCOMERS_PER_MINUTE + 10
+    assert not post.cursors
+    assert not post.gone
+    assert statuses[-1] == 429
+
+
+async def test_acknowledgements_are_no_flood_either(client, post):
+    await say(client, "start")
+    asked = [client.post("/chat/seen", json={"cursor": 1}, headers=PAGE) for _ in range(MESSAGES_PER_MINUTE + 10)]
+    statuses = [answer.status for answer in await asyncio.gather(*asked)]
+    assert 429 in statuses
+    assert len(post.cursors) == statuses.count(204) <= MESSAGES_PER_MINUTE + 2
+    assert (await say(client, text="oui", id="m2")).status == 200, "messages have their own allowance"
+
+
+# ---------------------------------------------------------------- slow bodies
+
+
+async def never():
+    yield b"OggS"
+    await asyncio.Event().wait()
+
+
+async def test_a_body_that_does_not_end_is_given_up(post):
+    async with chatting(post, bounds=Bounds(json_seconds=0.05, file_seconds=0.05)) as client:
+        json_headers = PAGE | {"Content-Type": "application/json"}
+        await say(client, "start")
+        async with asyncio.timeout(20):
+            for answer in (
+                await client.post("/chat/messages", data=never(), headers=json_headers),
+                await client.post("/chat/seen", data=never(), headers=json_headers),
+                await send(client, never(), "voice"),
+            ):
+                assert answer.status == 408
+                assert (await answer.json())["say"] == "Un moment, s'il vous plaît."
+    assert len(post.heard) == 1
+
+
+async def test_so_many_files_at_once_and_then_later(post):
+    async with chatting(post, bounds=Bounds(files=2)) as client:
+        await say(client, "start")
+        end = asyncio.Event()
+
+        async def slow():
+            yield OGG
+            await end.wait()
+
+        under_way = [
+            asyncio.create_task(send(client, slow(), "voice", **{"X-Message-Id": f"v{number}"})) for number in range(2)
+        ]
+        async with asyncio.timeout(20):
+            while (answer := await send(client, OGG, "voice", **{"X-Message-Id": "v3"})).status == 200:  # noqa: ASYNC110
+                await asyncio.sleep(0.01)
+            assert answer.status == 503
+            assert answer.headers["Retry-After"] == "5"
+            assert (await say(client, text="Bonjour", id="m2")).status == 200, "words are not held up"
+            end.set()
+            assert [(await one).status for one in under_way] == [200, 200]
+        assert (await send(client, OGG, "voice", **{"X-Message-Id": "v4"})).status == 200
+
+
+async def test_a_body_that_breaks_off_is_no_fault_of_ours(client, post):
+    token = (await say(client, "start")).cookies["segin_chat"].value
+    request = (
+        "POST /chat/messages HTTP/1.1\r\nHost: x\r\nX-Segin: chat\r\nX-Message-Id: f1\r\nX-Message-Kind: voice\r\n"
+        f"Cookie: segin_chat={token}\r\nContent-Type: audio/ogg\r\n"
+    )
+    for rest in ("Transfer-Encoding: chunked\r\n\r\n5\r\nabcdefgh\r\nzz\r\n", "Content-Length: 900\r\n\r\nOggS"):
+        reader, writer = await asyncio.open_connection(client.host, client.port)
+        writer.write((request + rest).encode())
+        writer.write_eof()
+        async with asyncio.timeout(20):
+            assert b" 500 " not in await reader.read()
+        writer.close()
+        await writer.wait_closed()
+    assert len(post.heard) == 1
 
 
 # ---------------------------------------------------------------- later messages

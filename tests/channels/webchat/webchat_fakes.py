@@ -53,6 +53,10 @@ class FakePost:
         self.listening: dict[str, list[asyncio.Event]] = {}
         self.heard: list[Incoming] = []
         self.cursors: list[int] = []
+        self.lookups: list[str] = []
+        self.gone: list[str] = []
+        self.erases = False  # the next turn
+        self.fails: BaseException | None = None
         self.down = False
         self.refuses = False
         self.lose_answers = False  # stored, but the answer never arrives
@@ -62,6 +66,8 @@ class FakePost:
             raise Unavailable
         if self.refuses:
             raise Refused("no")
+        if self.fails:
+            raise self.fails
         new = incoming.address not in self.contacts
         kept = self.contacts.setdefault(incoming.address, Kept())
         if incoming.cursor is not None and not new:
@@ -71,6 +77,9 @@ class FakePost:
             self.heard.append(incoming)
             for message in self.answers(incoming.heard):
                 self._put(kept, message)
+            if self.erases:
+                kept.said = kept.said[-1:]
+                return Told(tuple(kept.said), new=False, erased=True)
         if self.lose_answers:
             raise Unavailable
         return Told(tuple(kept.said), new=new)
@@ -78,6 +87,7 @@ class FakePost:
     async def since(self, channel: Channel, address: str, cursor: int) -> list[Said] | None:  # noqa: ARG002
         if self.down:
             raise Unavailable
+        self.lookups.append(address)
         kept = self.contacts.get(address)
         return None if kept is None else [one for one in kept.said if one.seq > cursor]
 
@@ -87,6 +97,12 @@ class FakePost:
         self.cursors.append(cursor)
         if kept := self.contacts.get(address):
             kept.said = [one for one in kept.said if one.seq > cursor]
+
+    async def leave(self, channel: Channel, address: str) -> None:  # noqa: ARG002
+        if self.down:
+            raise Unavailable
+        self.gone.append(address)
+        del self.contacts[address]
 
     async def news(self, channel: Channel, address: str) -> AsyncIterator[None]:  # noqa: ARG002
         event = asyncio.Event()

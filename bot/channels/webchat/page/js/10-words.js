@@ -19,6 +19,7 @@ const WORDS = {
     photo_no: 'Cette photo ne peut pas être lue. Essayez une autre.',
     big: 'Ce fichier est trop gros (5 Mo au plus).',
     lost: 'Pas envoyé. Recommencez, s’il vous plaît.',
+    stuck: 'Le service n’a pas pu prendre ce message.', again: 'Réessayer',
   },
   en: {
     status: 'A program', writing: 'is writing…', offline: 'No network',
@@ -39,6 +40,7 @@ const WORDS = {
     photo_no: 'This photo cannot be read. Try another one.',
     big: 'This file is too big (5 MB at most).',
     lost: 'Not sent. Please try again.',
+    stuck: 'The service could not take this message.', again: 'Try again',
   },
 };
 

@@ -6,7 +6,7 @@ const LEAVING = 'segin.leaving'; // left without a network: the cookie is still 
 const KEEP = 200; // messages
 const MONTH = 30 * 24 * 3600 * 1000; // as long as the cookie lives
 
-const blank = () => ({ v: 1, cursor: 0, epoch: 0, language: '', demonstration: false, at: Date.now(), log: [] });
+const blank = () => ({ v: 1, cursor: 0, seen: 0, epoch: 0, language: '', demonstration: false, at: Date.now(), log: [] });
 
 const Store = {
   state: blank(),
@@ -16,16 +16,21 @@ const Store = {
     let text = null;
     try { text = localStorage.getItem(KEY); } catch (error) { return true; } // storage forbidden: memory only
     if (text === null) return Store.state.log.length === 0;
-    try {
-      const state = JSON.parse(text);
-      if (state.v === 1 && Date.now() - state.at < MONTH) Store.state = state;
-    } catch (error) { Store.state = blank(); } // not ours, or broken: a new beginning
+    let state = null;
+    try { state = JSON.parse(text); } catch (error) { state = null; }
+    if (state && state.v === 1 && Date.now() - state.at < MONTH) {
+      Store.state = state;
+    } else { // too old, not ours, or broken: a new beginning, and nothing of it stays
+      Store.clear();
+      Files.clear();
+    }
     return true;
   },
 
   change(how) {
     if (Line.gone) return; // an answer that comes after leaving writes nothing
     Store.read();
+    Store.state.log = Store.state.log.filter((entry) => !entry.fleeting); // a good-bye is never kept
     how(Store.state);
     Store.state.at = Date.now();
     trim(Store.state, KEEP);
@@ -54,10 +59,10 @@ const Store = {
   },
 };
 
-// The oldest go first; what still waits is never dropped.
+// The oldest go first; what still waits, or may be tried again, is never dropped.
 function trim(state, keep) {
   let over = state.log.length - keep;
-  if (over > 0) state.log = state.log.filter((entry) => entry.state === 'wait' || over-- <= 0);
+  if (over > 0) state.log = state.log.filter((entry) => entry.state === 'wait' || entry.again || over-- <= 0);
 }
 
 function newId() {

@@ -2,6 +2,8 @@
 // later messages come in by the event stream.
 const WAITS = [2, 4, 8, 15, 30, 60]; // seconds between attempts; the network coming back cuts them short
 const TEXT_TIME = 60 * 1000;
+const SEEN_AFTER = 1000; // milliseconds; a message that follows at once carries the acknowledgement itself
+const TRIES = 5; // of one message, when something else than a proper answer comes back
 const FILE_TIME = 5 * 60 * 1000; // 5 MB at the speed of 2G would be longer; photos and voices are far smaller
 
 const Line = {
@@ -15,7 +17,6 @@ const Line = {
   streamTimer: 0,
   streamFailures: 0,
   seenTimer: 0,
-  acknowledged: 0,
 
   // Something new to send, or a reason to believe that it works now.
   now() {
@@ -40,6 +41,7 @@ const Line = {
       Line.busy = false;
       Line.flight = null;
       if (!Line.gone) show();
+      Line.seenSoon();
     }
     if (Line.gone) return;
     if (again) Line.timer = setTimeout(Line.pump, again * 1000);
@@ -49,6 +51,8 @@ const Line = {
   // Seconds until the next attempt; 0: this message is done with.
   async send(entry) {
     const file = 'bytes' in entry;
+    clearTimeout(Line.seenTimer); // this message says it
+    const cursor = Store.state.cursor;
     const headers = {
       'X-Segin': 'chat',
       'Accept-Language': spoken(),
@@ -61,37 +65,63 @@ const Line = {
       headers['Content-Type'] = entry.type;
       headers['X-Message-Id'] = entry.id;
       headers['X-Message-Kind'] = entry.kind;
-      headers['X-Cursor'] = String(Store.state.cursor);
+      headers['X-Cursor'] = String(cursor);
       if (entry.seconds) headers['X-Seconds'] = String(entry.seconds);
     } else {
       const { id, kind, text, tap, latitude, longitude } = entry;
-      body = JSON.stringify({ id, kind, text, tap, latitude, longitude, cursor: Store.state.cursor });
+      body = JSON.stringify({ id, kind, text, tap, latitude, longitude, cursor });
     }
     let response;
-    let answer;
+    let text;
     try {
       response = await Line.ask('/chat/messages', headers, body, file ? FILE_TIME : TEXT_TIME);
-      answer = await response.json();
+      text = await response.text();
     } catch (error) {
-      return Line.failed('later'); // no network, or a page of the mobile operator instead of our answer
+      return Line.failed('later'); // no network
     }
     if (Line.gone) return 0;
+    const answer = parsed(text);
+    const status = response.status;
     if (response.ok && Array.isArray(answer.messages)) {
       Line.trouble = '';
-      take(answer, entry.id);
+      if (answer.erased) {
+        forget(answer);
+        return 0;
+      }
+      take(answer, entry.id, cursor);
       if (file) Files.drop(entry.id);
       if (answer.new) Line.hangUp();
       Line.streamFailures = 0;
       Line.listen();
       return 0;
     }
-    const final = response.status >= 400 && response.status < 500 && response.status !== 429;
+    if (status === 409 && answer.error === 'unknown' && !entry.anew) return beginAnew(entry.id);
+    const final = status >= 400 && status < 500 && status !== 408 && status !== 429;
     if (final && answer.error) {
       Line.trouble = '';
       if (file) Files.drop(entry.id);
       return settle(entry.id, 'no', answer.say || '');
     }
+    // A fault of the server, or what is no answer of ours (a page of the mobile operator, of a filter): it may be
+    // this very message, and those behind it must not wait for ever. 502 to 504: nobody looked at it yet.
+    if (status === 500 || (!answer.error && !(status > 501 && status < 505))) {
+      return Line.stuck(entry, status === 500 ? 'busy' : 'later');
+    }
     return Line.failed('busy', Number(response.headers.get('Retry-After')) || 0);
+  },
+
+  stuck(entry, trouble) {
+    let tries = 0;
+    let alone = false;
+    Store.change((state) => {
+      const mine = state.log.find((one) => one.id === entry.id);
+      if (mine) tries = mine.tries = (mine.tries || 0) + 1;
+      alone = state.log.filter((one) => one.state === 'wait').length === 1;
+    });
+    if (tries < TRIES || (entry.kind === 'start' && alone)) return Line.failed(trouble);
+    Line.trouble = '';
+    Line.failures = 0;
+    return settle(entry.id, 'no', word('stuck'), entry.kind !== 'start');
   },
 
   failed(trouble, atLeast) {
@@ -126,8 +156,7 @@ const Line = {
     stream.onopen = () => { Line.streamFailures = 0; };
     stream.onmessage = (event) => {
       take({ messages: [JSON.parse(event.data)] });
-      clearTimeout(Line.seenTimer);
-      Line.seenTimer = setTimeout(Line.saySeen, 1500);
+      if (!Line.busy) Line.seenSoon();
     };
     stream.onerror = () => {
       if (stream.readyState !== EventSource.CLOSED) return; // it comes back by itself
@@ -144,15 +173,36 @@ const Line = {
     Line.stream = null;
   },
 
+  get unseen() {
+    return !Line.gone && !Store.leaving && Store.state.cursor > (Store.state.seen || 0);
+  },
+
+  // What arrived is acknowledged soon: until then the server keeps it.
+  seenSoon(after) {
+    clearTimeout(Line.seenTimer);
+    if (Line.unseen) Line.seenTimer = setTimeout(Line.saySeen, after || SEEN_AFTER);
+  },
+
   async saySeen() {
-    const cursor = Store.state.cursor;
-    if (Line.gone || cursor <= Line.acknowledged) return;
+    clearTimeout(Line.seenTimer);
+    if (!Line.unseen) return;
+    const { cursor, epoch } = Store.state;
+    let status = 0;
     try {
       const headers = { 'X-Segin': 'chat', 'Content-Type': 'application/json' };
       const body = JSON.stringify({ cursor });
-      const response = await fetch('/chat/seen', { method: 'POST', headers, body, credentials: 'same-origin' });
-      if (response.ok) Line.acknowledged = cursor;
-    } catch (error) { return; } // the next message acknowledges as well
+      // keepalive: also when the page is just being closed
+      const response = await fetch('/chat/seen', {
+        method: 'POST', headers, body, credentials: 'same-origin', keepalive: true, cache: 'no-store',
+      });
+      status = response.status;
+    } catch (error) { status = 0; }
+    if (!Line.unseen) return; // left, erased, or acknowledged by a message meanwhile
+    if (status === 204 || status === 401) { // 401: the server knows nothing of us any more
+      Store.change((state) => { if (state.epoch === epoch) state.seen = Math.max(state.seen || 0, cursor); });
+    } else if (!Line.busy) {
+      Line.seenSoon(30 * SEEN_AFTER);
+    }
   },
 
   // ---- leaving
@@ -180,12 +230,14 @@ const Line = {
 };
 
 // What the server said joins the log; only then does the cursor move.
-function take(answer, id) {
+function take(answer, id, carried) {
   Store.change((state) => {
     if (answer.new) {
       state.cursor = 0; // seqs count from the beginning again
       state.epoch += 1;
-      Line.acknowledged = 0;
+      state.seen = 0;
+    } else if (carried) {
+      state.seen = Math.max(state.seen || 0, carried);
     }
     if ('demonstration' in answer) state.demonstration = answer.demonstration;
     const mine = state.log.find((entry) => entry.id === id);
@@ -201,10 +253,41 @@ function take(answer, id) {
   show();
 }
 
-function settle(id, how, say) {
+function settle(id, how, say, again) {
   Store.change((state) => {
     const entry = state.log.find((one) => one.id === id);
-    if (entry) Object.assign(entry, { state: how, say });
+    if (entry) Object.assign(entry, { state: how, say, again: Boolean(again) });
   });
   return 0;
+}
+
+// What is not ours counts as an answer that says nothing.
+function parsed(text) {
+  try { return JSON.parse(text) || {}; } catch (error) { return {}; }
+}
+
+// The server takes files only from those it knows: the start goes first, then the file again, once.
+function beginAnew(id) {
+  Store.change((state) => {
+    const index = state.log.findIndex((one) => one.id === id);
+    if (index < 0) return;
+    state.log[index].anew = true;
+    state.log.splice(index, 0, { id: newId(), kind: 'start', state: 'wait', at: Date.now() });
+  });
+  return 0;
+}
+
+// Said again, at the end; its id stays: should it have been stored after all, it is no second turn.
+function retry(id) {
+  const element = drawn.get(id);
+  if (element) element.remove();
+  drawn.delete(id);
+  Store.change((state) => {
+    const entry = state.log.find((one) => one.id === id);
+    if (!entry) return;
+    state.log.splice(state.log.indexOf(entry), 1);
+    state.log.push(Object.assign(entry, { state: 'wait', again: false, tries: 0, say: '', at: Date.now() }));
+  });
+  show();
+  Line.now();
 }

@@ -161,6 +161,12 @@ function mark(element, entry) {
   if (entry.state === 'no' && entry.say) {
     element.appendChild(make('p', 'why', entry.say));
   }
+  if (entry.again) {
+    const button = make('button', 'wide', word('again'));
+    button.type = 'button';
+    button.addEventListener('click', () => { retry(entry.id); $('thread').focus(); });
+    element.appendChild(button);
+  }
 }
 
 function hour(at) {

@@ -22,19 +22,43 @@ function leave() {
   Line.stop();
   Recorder.stop(false);
   if (window.speechSynthesis) speechSynthesis.cancel();
-  document.body.textContent = '';
   vanish();
+  const work = wipe();
+  Store.leaving = true;
+  work.push(Line.sayLeft());
+  const away = () => location.replace('about:blank');
+  setTimeout(away, 3000); // no network: the next visit says it before anything else
+  Promise.all(work).then(away, away);
+}
+
+// Takes everything from this phone; gives the work that is still going on.
+function wipe() {
   Store.clear();
   Files.clear();
-  Store.leaving = true;
-  const work = [Line.sayLeft()];
+  const work = [];
   if (window.caches) work.push(caches.keys().then((names) => Promise.all(names.map((name) => caches.delete(name)))));
   if (navigator.serviceWorker) {
     work.push(navigator.serviceWorker.getRegistrations().then((all) => Promise.all(all.map((one) => one.unregister()))));
   }
-  const away = () => location.replace('about:blank');
-  setTimeout(away, 3000); // no network: the next visit says it before anything else
-  Promise.all(work).then(away, away);
+  return work;
+}
+
+// The person was erased: here, too. What is said about it is shown and never kept; who writes then begins anew.
+function forget(answer) {
+  const { demonstration, language } = Store.state;
+  Line.hangUp();
+  if (Recorder.machine) Recorder.stop(false);
+  if (Ready.thing) Ready.drop();
+  if (window.speechSynthesis) speechSynthesis.cancel();
+  $('text').value = '';
+  Notice.key = '';
+  Promise.all(wipe()).catch(() => undefined); // forbidden: nothing was kept
+  Object.assign(Store.state, { demonstration, language: answer.language || language });
+  Store.state.log = answer.messages.map(
+    (message) => Object.assign({ key: 'bye:' + message.seq, at: Date.now(), fleeting: true }, message),
+  );
+  Store.leaving = true; // the cookie leads to nothing any more: it goes next
+  show();
 }
 
 function vanish() {
@@ -108,9 +132,14 @@ function listenToThePage() {
     // Not from inside this event: one Chromium in ten crashed the tab.
     setTimeout(() => location.replace('about:blank'), 100);
   });
+  window.addEventListener('pagehide', Line.saySeen);
   window.addEventListener('pageshow', (event) => { if (event.persisted) location.reload(); });
   document.addEventListener('visibilitychange', () => {
-    if (document.hidden) { Line.hangUp(); return; } // spares the battery; what was missed waits
+    if (document.hidden) { // spares the battery; what was missed waits
+      Line.hangUp();
+      Line.saySeen();
+      return;
+    }
     Line.listen();
     Line.now();
   });
