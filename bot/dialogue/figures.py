@@ -104,21 +104,29 @@ class _Part:
     tied: bool
 
 
-def _spoken(words: list[str], vocabulary: Vocabulary, *, beside_digits: bool = False) -> set[int | float | None]:
+def _spoken(words: list[str], vocabulary: Vocabulary, *, beside_digits: bool = False) -> set[int | None]:
     """The numbers told in words; beside digits, only those that can be nothing but a number.
 
-    The language that knows most of the words is listened to: "soixante six" is no English "six".
+    The language that knows most of the words is listened to: "soixante six" is no English "six". A number of
+    another language beside it: None.
     """
-    most, best = 0, set[int | float | None]()
+    known = -1
+    best: set[int | None] = set()
+    left: set[str] = set()  # words that the best language does not know
+    numbers: set[str] = set()  # words that are surely of numbers, in any language
     for told in vocabulary.numbers:
         runs, others = _runs(words, told, vocabulary)
         sure = [run for run in runs if any(part.phrase not in told.unsure for part in run)]
         alone = not beside_digits and vocabulary.around_number.issuperset(others)
-        known = len(words) - len(others)
-        if known >= most and (sure or (runs and alone)):
-            values = {_sum(run) for run in (sure if beside_digits else runs)}
-            most, best = known, values | best if known == most else values
-    return best
+        if not (sure or (runs and alone)):
+            continue
+        values = {_sum(run) for run in (sure if beside_digits else runs)}
+        numbers.update(word for run in sure for part in run for word in part.phrase.split())
+        if len(words) - len(others) > known:
+            known, best, left = len(words) - len(others), values, set(others)
+        elif len(words) - len(others) == known:
+            best = values | best
+    return {None} if numbers & left else best
 
 
 def _runs(words: list[str], told: Numbers, vocabulary: Vocabulary) -> tuple[list[list[_Part]], list[str]]:
@@ -270,11 +278,11 @@ def _relative_dates(padded: str, today: Date, vocabulary: Vocabulary) -> set[Dat
     found: set[Date | None] = set()
     for shift, names in days:
         for name in names:
-            before, said, after = padded.partition(f" {name} ")
-            if said:
-                unsure = before.rsplit(" ", 1)[-1] in vocabulary.not_that_day
+            *before, padded = padded.split(f" {name} ")
+            for text in before:
+                unsure = text.rsplit(" ", 1)[-1] in vocabulary.not_that_day
                 found.add(None if unsure else today + timedelta(days=shift))
-                padded = f"{before} | {after}"
+            padded = " | ".join([*before, padded])
     return found
 
 

@@ -6,7 +6,8 @@ mistake. Whatever fits two choices gives both back: the engine asks which; nothi
 """
 
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Set
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 from functools import lru_cache
 
@@ -156,7 +157,7 @@ def _by_part(words: list[str], candidates: Sequence[Candidate], vocabulary: Voca
     return _keys(candidates, lambda one: one.key in {*begun, *held}) or None
 
 
-def _begins(name: str, start: str, little: Set[str]) -> bool:
+def _begins(name: str, start: str, little: AbstractSet[str]) -> bool:
     """Whether a label begins with these letters, its first articles left aside."""
     words = name.split()
     while len(words) > 1 and words[0] in little:
@@ -281,9 +282,7 @@ def _unlinked(folded: str, vocabulary: Vocabulary) -> str:
     return " ".join(word for word in folded.split() if word not in links)
 
 
-def _longest_label(
-    parts: list[str], labels: Mapping[str, set[str]], vocabulary: Vocabulary
-) -> tuple[int, _Keys]:
+def _longest_label(parts: list[str], labels: Mapping[str, set[str]], vocabulary: Vocabulary) -> tuple[int, _Keys]:
     """Labels hold commas and "et" themselves: how many parts make up one label, and its key."""
     for count in range(min(len(parts), 5), 1, -1):
         keys = labels.get(_unlinked(fold(" ".join(parts[:count])), vocabulary), set())

@@ -22,7 +22,6 @@ from rapidfuzz.distance import OSA
 from bot.dialogue.letters import fold, spellings
 
 KINDS = ("suicide", "danger", "held", "weary")  # what weighs most comes first
-
 LINES = (*KINDS, "not", "mistyped", "before", "short")  # of a safety file
 
 _GAP = 2  # other words between two words of a phrase
@@ -67,16 +66,13 @@ class Safety:
         """
         short: dict[str, tuple[str, ...]] = {}
         written: list[tuple[str, str]] = []
-        forgiven: list[str] = []
-        before: list[str] = []
+        plain: dict[str, list[str]] = {"mistyped": [], "before": []}
         for file in languages:
             for name, lines in file.items():
                 if name == "short" and isinstance(lines, Mapping):
                     short |= {fold(str(key)): tuple(fold(str(full)).split()) for key, full in lines.items()}
-                elif name == "mistyped" and isinstance(lines, list):
-                    forgiven += [spelling for line in lines for spelling in spellings(str(line))]
-                elif name == "before" and isinstance(lines, list):
-                    before += [fold(str(line)) for line in lines]
+                elif name in plain and isinstance(lines, list):
+                    plain[name] += [spelling for line in lines for spelling in spellings(str(line))]
                 elif name in (*KINDS, "not") and isinstance(lines, list):
                     written += [(name, str(line)) for line in lines]
                 else:
@@ -88,14 +84,14 @@ class Safety:
                 starts.setdefault(word, []).append(phrase)
         grave = [phrase for phrase in phrases if phrase.kind not in {"weary", "not"}]
         long: dict[tuple[str, int], list[str]] = {}
-        for word in dict.fromkeys(forgiven):
+        for word in dict.fromkeys(plain["mistyped"]):
             for length in range(len(word) - _slips(word), len(word) + _slips(word) + 1):
                 long.setdefault((word[0], length), []).append(word)
         return cls(
             starts={word: tuple(some) for word, some in starts.items()},
             short=short,
             glued={"".join(said): said for one in grave for said in _ways(one.slots) if len(said) > 1},
-            before=tuple(dict.fromkeys(word for word in before if word)),
+            before=tuple(dict.fromkeys(plain["before"])),
             long={key: tuple(some) for key, some in long.items() if key[1] >= _LONG},
         )
 

@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 from bot.dialogue.letters import spellings
 
@@ -79,14 +80,15 @@ class Vocabulary:
         for name in (name for file in files for name in file):
             if name not in known:
                 raise ValueError(f"keywords: “{name}” is none of: {', '.join(sorted(known))}")
-        phrases: dict[str, tuple[str, ...]] = {}
+        phrases: dict[str, Any] = {}
         for rivals in _RIVALS:
             merged = [[word for file in files for word in _words(file, name)] for name in rivals]
             phrases.update(zip(rivals, _distinct(merged), strict=True))
         last = [word for file in files for word in _words(file, "last")]
         *ordinals, phrases["last"] = _distinct([*_rows(files, "ordinals"), last])
         [phrases["half"]] = _distinct([[phrase for file in files for phrase in _words(file, "half")]])
-        words = {name: _single(files, name) for name in _WORDS}
+        words: dict[str, Any] = {name: _single(files, name) for name in _WORDS}
+        words["polite"] -= words["denying"]  # "i ni ce" is polite, but "ni" denies in French
         return cls(
             **phrases,
             **words,

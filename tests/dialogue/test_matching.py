@@ -544,7 +544,8 @@ def test_every_keywords_file_is_complete(file):
     assert len(alone.months) == 12
     assert len(alone.ordinals) == 10
     assert all(alone.months)
-    assert all(getattr(alone, name) for name in Vocabulary.__dataclass_fields__)
+    # most languages tie numbers in a few phrases only, written out in full
+    assert all(getattr(alone, name) for name in Vocabulary.__dataclass_fields__ if name != "within_number")
 
 
 def test_no_word_is_lost_between_the_languages():

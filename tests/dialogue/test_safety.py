@@ -562,6 +562,12 @@ def test_everyday_words_are_left_alone(text):
         ("il veut me tuer et moi aussi je veux mourir", "suicide"),
         ("je ne suis pas en danger mais ils m'ont enfermée", "held"),
         ("mort de fatigue et mort de rire", "weary"),
+        ("je dois prendre du poison", "suicide"),
+        ("je ne veux plus être ici mais j'ai peur", "suicide"),
+        ("I want to end it with a rope", "suicide"),
+        ("il m'a forcée à partir avec lui", "danger"),
+        ("on m'a vendu un faux papier et maintenant il me frappe", "danger"),
+        ("je suis sorti d'ici hier mais on nous garde dans une maison", "held"),
     ],
 )
 def test_what_weighs_most_is_heard_and_idioms_hide_nothing_else(text, kind):

@@ -13,11 +13,13 @@ made when the first message was stored. It is the contact's address, and all tha
     page/         HTML, CSS and JavaScript; `page/js/*.js` are joined in the order of their names
 """
 
+import asyncio
 import logging
 import re
 import secrets
 from collections import OrderedDict
 from collections.abc import Iterable
+from contextlib import suppress
 from typing import ClassVar
 from urllib.parse import urlsplit
 
@@ -50,6 +52,7 @@ TOKEN = re.compile(r"[A-Za-z0-9_-]{43}")  # what secrets.token_urlsafe(32) makes
 MESSAGES_PER_MINUTE = 60
 NEWCOMERS_PER_MINUTE = 240  # a charter of 180 people may share one address
 KNOWN = 100_000  # tokens remembered as known
+LEAVERS = 10_000  # people who left while the database was away
 
 
 class WebChat:
@@ -88,7 +91,9 @@ class WebChat:
         self._newcomers = Flood(NEWCOMERS_PER_MINUTE)
         self._lookups = Flood(NEWCOMERS_PER_MINUTE)  # tokens the database was asked about, for each place
         self._known: OrderedDict[str, None] = OrderedDict()  # tokens in use, the oldest first
-        self._left = 0  # how many people left: an older answer of the database no longer counts
+        self._left = 0  # how many people have left: an older answer of the database no longer counts
+        self._leavers: set[str] = set()  # those whom the database could not be told about yet
+        self._leaving: asyncio.Task[None] | None = None
         self._warned = False
 
     def routes(self, post: Post) -> Iterable[web.RouteDef]:
@@ -121,6 +126,9 @@ class WebChat:
     async def close(self) -> None:
         """End the open streams; the application calls it when it begins to shut down."""
         await self._streams.close()
+        if self._leaving is not None:
+            self._leaving.cancel()
+            await asyncio.gather(self._leaving, return_exceptions=True)
 
     # ------------------------------------------------------------ the addresses
 
@@ -194,14 +202,13 @@ class WebChat:
     async def _leave_route(self, request: web.Request, post: Post) -> web.Response:
         try:
             self._must_be_our_page(request)
-            token = await self._known_token(request, post)
+            token = self._token(request)
+            if token is not None and token not in self._known:
+                _must_wait(self._lookups, self._place(request))
             if token is not None:
-                await post.leave(self, token)
-                self._forget(token)
+                await self._leave(token, post)
         except NotTaken as error:
             return _refusal(request, post, error)
-        except Unavailable:  # the cookie stays, so that the page can say it again
-            return _unavailable(request, post)
         response = _nothing()
         response.del_cookie(COOKIE, path="/chat", secure=self.secure_cookie, httponly=True, samesite="Strict")
         return response
@@ -246,6 +253,8 @@ class WebChat:
         return await self._look_up(token, post)
 
     async def _look_up(self, token: str, post: Post) -> bool:
+        if token in self._leavers:
+            return False
         left = self._left
         if await post.since(self, token, MAX_CURSOR) is None:
             self._known.pop(token, None)
@@ -256,9 +265,28 @@ class WebChat:
                 self._known.popitem(last=False)
         return True
 
-    def _forget(self, token: str) -> None:
+    async def _leave(self, token: str, post: Post) -> None:
+        """The token is dead from here on. The phone may be somebody else's: it does not wait for the database."""
+        try:
+            if not await self._is_known(token, post):
+                return
+            await post.leave(self, token)
+        except Unavailable:
+            if len(self._leavers) < LEAVERS:
+                self._leavers.add(token)
+                if self._leaving is None or self._leaving.done():
+                    self._leaving = asyncio.create_task(self._leave_later(post))
         self._left += 1
         self._known.pop(token, None)
+
+    async def _leave_later(self, post: Post) -> None:
+        """A restart forgets them: then what waits stays until it expires, and nobody has the token."""
+        while self._leavers:
+            await asyncio.sleep(TRY_AGAIN)
+            with suppress(Unavailable):
+                for token in list(self._leavers):
+                    await post.leave(self, token)
+                    self._leavers.discard(token)
 
     def _must_not_flood(self, request: web.Request, token: str | None) -> None:
         """Slow down, never lock out: the page keeps the message and sends it later by itself."""

@@ -11,7 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 from PIL import Image, ImageOps
 
-MAX_PIXELS = 16_000_000  # opened whole, with what its format needs beside it, that is some 200 MB for a moment
+MAX_PIXELS = 16_000_000  # opened whole, with what its format needs beside it, that is up to 260 MB for a moment
 MAX_SIDE = 2560  # enough to read a stamp on a page
 FORMATS = ("JPEG", "PNG", "WEBP", "GIF")
 

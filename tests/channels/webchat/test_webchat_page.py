@@ -83,6 +83,12 @@ async def until(true):
             await asyncio.sleep(0.05)
 
 
+async def until_async(true):
+    async with asyncio.timeout(20):
+        while not await true():
+            await asyncio.sleep(0.05)
+
+
 async def write(page, text):
     await page.fill("#text", text)
     await page.press("#text", "Enter")
@@ -90,6 +96,11 @@ async def write(page, text):
 
 def texts(post):
     return [one.heard.text for one in post.heard if one.heard.kind == "text"]
+
+
+def waiting(post):
+    """What the server still keeps, as the page did not say that it arrived."""
+    return [said for kept in post.contacts.values() for said in kept.said]
 
 
 def photo(size=(4000, 3000)):
@@ -375,7 +386,124 @@ async def test_what_can_never_be_sent_says_why_and_holds_nothing_up(page, post):
     await expect(page.get_by_text("Reçu : Deux")).to_be_visible()
 
 
+async def again(page, state):
+    """As if the network came back, until the message is in this state: nobody waits for the ordinary pauses."""
+    async with asyncio.timeout(20):
+        while await page.locator(f".mine[data-state={state}]").count() == 0:
+            await page.evaluate("dispatchEvent(new Event('online'))")
+            await asyncio.sleep(0.1)
+
+
+@pytest.mark.parametrize("answer", [(500, '{"error": "failed"}'), (403, "<h1>Filter</h1>"), (200, "<h1>Portal</h1>")])
+async def test_a_message_that_never_gets_a_proper_answer_holds_nothing_up(page, post, answer):
+    asked = []
+
+    async def fault(route):
+        if "Poison" not in (route.request.post_data or ""):
+            await route.continue_()
+            return
+        asked.append(1)
+        await route.fulfill(status=answer[0], body=answer[1])
+
+    await page.route("**/chat/messages", fault)
+    await write(page, "Poison")
+    await write(page, "Deux")
+    await until(lambda: asked)
+    await expect(page.locator("#notice")).to_contain_text("partira tout seul")
+    await again(page, "no")
+    await expect(page.get_by_text("Reçu : Deux")).to_be_visible()
+    assert len(asked) == 5
+    await expect(page.locator(".mine[data-state=no]")).to_contain_text("Le service n’a pas pu prendre ce message.")
+    await page.reload()
+    await reads_well(page)
+    await page.unroute("**/chat/messages")
+    await page.get_by_role("button", name="Réessayer").click()
+    await expect(page.get_by_text("Reçu : Poison")).to_be_visible()
+    await expect(page.locator(".mine")).to_contain_text(["Deux", "Poison"])
+    assert await page.get_by_role("button", name="Réessayer").count() == 0
+    assert texts(post) == ["Deux", "Poison"]
+
+
+@pytest.mark.parametrize("status", [502, 503, 504, 429, 408])
+async def test_a_busy_server_parks_no_message(page, post, status):
+    asked = []
+
+    async def busy(route):
+        asked.append(1)
+        await route.fulfill(status=status, body="<h1>Bad gateway</h1>" if status == 502 else '{"error": "busy"}')
+
+    await page.route("**/chat/messages", busy)
+    await write(page, "Un")
+    async with asyncio.timeout(20):
+        while len(asked) < 8:
+            await page.evaluate("dispatchEvent(new Event('online'))")
+            await asyncio.sleep(0.05)
+    await expect(page.locator(".mine[data-state=wait]")).to_have_count(1)
+    await page.unroute("**/chat/messages")
+    await again(page, "sent")
+    await expect(page.get_by_text("Reçu : Un")).to_be_visible()
+
+
+async def test_a_voice_note_to_a_server_that_forgot_us_is_not_lost(page, post):
+    post.contacts.clear()
+    await page.context.clear_cookies()
+    await page.click("#mic")
+    await expect(page.locator("#timer")).to_have_text("0:01")
+    await page.click("#stop")
+    await page.click("#go")
+    await expect(page.get_by_text("Reçu : voice")).to_be_visible()
+    assert [one.heard.kind for one in post.heard] == ["start", "start", "voice"]
+    assert post.heard[1].address == post.heard[2].address != post.heard[0].address
+
+
 # ---------------------------------------------------------------- coming back, later messages
+
+
+async def test_what_was_answered_is_acknowledged_soon(page, post):
+    await until(lambda: post.cursors == [1])
+    assert not waiting(post)
+    await write(page, "Un")
+    await expect(page.get_by_text("Reçu : Un")).to_be_visible()
+    await until(lambda: not waiting(post))
+    asked = []
+    page.on("request", lambda request: asked.append(request.url))
+    await page.reload()
+    await expect(page.get_by_text("Reçu : Un")).to_be_visible()
+    await page.wait_for_timeout(1500)
+    assert not [url for url in asked if url.endswith("/chat/seen")], "once is enough"
+
+
+async def test_a_message_that_follows_at_once_acknowledges_by_itself(browser, post, server):
+    async with opened(browser, server.make_url("/")) as page:
+        asked = []
+        page.on("request", lambda request: asked.append(request.url))
+        for number in range(4):
+            await write(page, f"Un {number}")
+            await expect(page.get_by_text(f"Reçu : Un {number}")).to_be_visible()
+        assert not [url for url in asked if url.endswith("/chat/seen")]
+        await until(lambda: not waiting(post))
+        assert len([url for url in asked if url.endswith("/chat/seen")]) == 1
+
+
+async def test_a_page_that_is_closed_at_once_acknowledges_as_well(page, post):
+    await until(lambda: post.cursors == [1])
+    await write(page, "Un")
+    await expect(page.get_by_text("Reçu : Un")).to_be_visible()
+    assert waiting(post)
+    await page.close(run_before_unload=True)
+    await until(lambda: not waiting(post))
+
+
+async def test_an_acknowledgement_that_did_not_arrive_is_made_good(page, post):
+    await until(lambda: post.cursors == [1])
+    await page.route("**/chat/seen", lambda route: route.abort())
+    await write(page, "Un")
+    await expect(page.get_by_text("Reçu : Un")).to_be_visible()
+    await page.wait_for_timeout(1500)
+    assert waiting(post)
+    await page.unroute("**/chat/seen")
+    await page.evaluate("dispatchEvent(new Event('online'))")
+    await until(lambda: not waiting(post))
 
 
 async def test_a_reload_shows_what_was_and_acknowledges_it(page, post):
@@ -511,6 +639,11 @@ LEFT_BEHIND = """async () => ({
   workers: (await navigator.serviceWorker.getRegistrations()).length,
 })"""
 
+NOTHING_LEFT = f"""async () => {{
+  const left = await ({LEFT_BEHIND})();
+  return !left.local.length && !left.bases.length && !left.caches.length && !left.workers;
+}}"""
+
 
 async def test_leaving_leaves_nothing(page, post, server):
     await page.evaluate("navigator.serviceWorker.ready.then(() => 0)")
@@ -543,6 +676,87 @@ async def test_leaving_without_network_is_made_good_on_the_next_visit(page, post
     assert post.heard[-1].heard.kind == "start"
     assert post.heard[-1].address != post.heard[0].address
     assert await page.evaluate("Object.keys(localStorage)") == ["segin.chat"]
+
+
+GOOD_BYE = "Tout est effacé."
+
+
+async def test_who_is_erased_is_erased_here_as_well(page, post, server):
+    await page.evaluate("navigator.serviceWorker.ready.then(() => 0)")
+    await write(page, "Secret")
+    await expect(page.get_by_text("Reçu : Secret")).to_be_visible()
+    (token,) = post.contacts
+    await page.set_input_files("#file", {"name": "IMG.jpg", "mimeType": "image/jpeg", "buffer": photo((600, 400))})
+    await page.fill("#text", "Brouillon secret")
+    post.answers = lambda _: [Message(GOOD_BYE)]
+    post.erases = True
+    # more waits behind it
+    await page.context.set_offline(True)
+    await page.click("#go")
+    await write(page, "effacer")
+    await write(page, "et encore un secret")
+    await page.fill("#text", "Brouillon secret")
+    await page.context.set_offline(False)
+    await expect(page.get_by_text(GOOD_BYE)).to_be_visible()
+    await expect(page.locator(".bubble:not(.dots)")).to_have_count(1)
+    assert "secret" not in (await page.inner_text("body")).lower()
+    assert await page.input_value("#text") == ""
+    await until(lambda: post.gone == [token])
+    await until_async(lambda: page.evaluate(NOTHING_LEFT))
+    assert await page.context.cookies() == []
+    assert texts(post) == ["Secret", "effacer"]
+    await expect(page.get_by_text(GOOD_BYE)).to_be_visible()
+    # who goes on is somebody new
+    post.erases, post.answers = False, echo
+    await write(page, "Bonjour")
+    await expect(page.get_by_text("Reçu : Bonjour")).to_be_visible()
+    await expect(page.get_by_text(GOOD_BYE)).to_have_count(0)
+    assert post.heard[-1].address != token
+    assert await page.evaluate("localStorage['segin.chat'].includes('effac')") is False
+
+
+async def test_the_good_bye_is_gone_after_a_reload(page, post):
+    post.answers = lambda heard: [Message(GOOD_BYE)] if heard.text else echo(heard)
+    post.erases = True
+    await write(page, "effacer")
+    await expect(page.get_by_text(GOOD_BYE)).to_be_visible()
+    await until(lambda: post.gone)
+    post.erases = False
+    await page.reload()
+    await expect(page.locator(".choice")).to_have_count(2)
+    assert await page.get_by_text(GOOD_BYE).count() == 0
+    assert [one.heard.kind for one in post.heard] == ["start", "text", "start"]
+
+
+async def test_the_other_tab_of_who_is_erased_goes_blank(page, post):
+    other = await page.context.new_page()
+    await other.goto(page.url)
+    await expect(other.locator(".choice")).to_have_count(2)
+    post.erases = True
+    await write(page, "effacer")
+    await other.wait_for_url("about:blank")
+    await expect(page.get_by_text("Reçu : effacer")).to_be_visible()
+
+
+@pytest.mark.parametrize("kept", ["old", "broken"])
+async def test_a_history_nobody_came_back_to_is_removed(page, post, kept):
+    await write(page, "Secret")
+    await expect(page.get_by_text("Reçu : Secret")).to_be_visible()
+    await page.evaluate(
+        """(kept) => {
+          const state = JSON.parse(localStorage['segin.chat']);
+          state.at = Date.now() - 31 * 24 * 3600 * 1000;
+          addEventListener('pagehide', () => {
+            localStorage['segin.chat'] = kept === 'old' ? JSON.stringify(state) : '{"Secret';
+          });
+        }""",
+        kept,
+    )
+    post.down = True  # nothing new replaces it
+    await page.reload()
+    await expect(page.locator("#notice")).to_be_visible()
+    assert await page.get_by_text("Secret").count() == 0
+    assert "Secret" not in await page.evaluate("JSON.stringify(localStorage)")
 
 
 # ---------------------------------------------------------------- weight

@@ -6,19 +6,24 @@ import io
 import json
 import logging
 import re
+import subprocess
+import sys
 import time
 from contextlib import asynccontextmanager
+from pathlib import Path
 
 import pytest
 from aiohttp.test_utils import TestClient, TestServer
 from PIL import Image
 from webchat_fakes import FakePost, application
 
+from bot.channels import webchat
 from bot.channels.webchat import MESSAGES_PER_MINUTE, NEWCOMERS_PER_MINUTE, WebChat, pictures, stream
 from bot.channels.webchat.limits import REMEMBERED, Flood, place_of
 from bot.channels.webchat.reading import MAX_FILE, Bounds
 from bot.dialogue.model import Heard, Message, Place
 
+ROOT = Path(__file__).parents[3]
 PAGE = {"X-Segin": "chat"}
 WEBM = b"\x1a\x45\xdf\xa3\x9f\x42\x86\x81\x01\x42\xf7\x81\x01\x42\xf2\x81\x04\x42\xf3\x81\x08\x42\x82\x84webm" * 4
 OGG = b"OggS\x00\x02" + b"\x00" * 60
@@ -296,11 +301,6 @@ async def test_leaving_drops_the_cookie(client, post):
 async def test_who_left_is_reached_no_more_and_their_token_is_dead(client, post):
     token = (await say(client, "start")).cookies["segin_chat"].value
     await say(client, text="Secret", id="m2")
-    post.down = True
-    answer = await client.post("/chat/leave", headers=PAGE)
-    assert answer.status == 503
-    assert "Set-Cookie" not in answer.headers, "the page has to be able to say it again"
-    post.down = False
     assert (await client.post("/chat/leave", headers=PAGE)).status == 204
     assert post.gone == [token]
     stolen = {"Cookie": f"segin_chat={token}"}
@@ -314,6 +314,27 @@ async def test_who_left_is_reached_no_more_and_their_token_is_dead(client, post)
     assert post.gone == [token]
 
 
+@pytest.mark.parametrize("cached", [True, False])
+async def test_leaving_does_not_wait_for_the_database(post, cached, monkeypatch):
+    monkeypatch.setattr(webchat, "TRY_AGAIN", 0.01)
+    async with chatting(post) as client:
+        token = (await say(client, "start")).cookies["segin_chat"].value
+        if cached:
+            await say(client, text="Secret", id="m2")
+        post.down = True
+        answer = await client.post("/chat/leave", headers=PAGE)
+        assert answer.status == 204
+        assert answer.cookies["segin_chat"]["max-age"] == "0"
+        await asyncio.sleep(0.05)
+        assert not post.gone
+        post.down = False
+        stolen = {"Cookie": f"segin_chat={token}"}
+        assert (await client.get("/chat/stream?cursor=0", headers=stolen)).status == 401
+        async with asyncio.timeout(20):
+            while post.gone != [token]:  # noqa: ASYNC110 (the server tells nobody)
+                await asyncio.sleep(0.01)
+
+
 async def test_a_look_that_was_under_way_when_they_left_revives_no_token(post):
     chat = WebChat(secure_cookie=False)
     async with TestClient(TestServer(application(post, chat))) as client:
@@ -322,7 +343,7 @@ async def test_a_look_that_was_under_way_when_they_left_revives_no_token(post):
 
         async def slow(channel, address, cursor):
             found = await looked(channel, address, cursor)
-            chat._forget(token)  # they leave meanwhile
+            await chat._leave(token, post)
             return found
 
         post.since = slow
@@ -476,6 +497,30 @@ async def test_a_heap_of_pictures_is_drawn_one_at_a_time(known, monkeypatch):
     answers = [send(known, jpeg(), **{"X-Message-Id": f"p{number}"}) for number in range(10)]
     assert [answer.status for answer in await asyncio.gather(*answers)] == [200] * 10
     assert most == 1
+
+
+MEMORY = """
+import asyncio, resource, sys
+from bot.channels.webchat.pictures import cleaned
+body = sys.stdin.buffer.read()
+async def heap():
+    await asyncio.gather(*(cleaned(body) for _ in range(4)))
+before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+asyncio.run(heap())
+print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before)
+"""
+
+
+@pytest.mark.parametrize("form", ["JPEG", "PNG", "WEBP"])
+def test_a_heap_of_large_pictures_fills_no_memory(form):
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    options = {"progressive": True, "subsampling": 0} if form == "JPEG" else {"lossless": True}
+    out = io.BytesIO()
+    Image.new("RGB" if form == "JPEG" else "RGBA", (4000, 4000), "red").save(out, form, exif=exif, **options)
+    python = [sys.executable, "-c", MEMORY]
+    done = subprocess.run(python, input=out.getvalue(), capture_output=True, check=True, cwd=ROOT)
+    assert int(done.stdout) < 350 * 1024  # kB
 
 
 async def test_files_have_a_size(known, post):

@@ -102,7 +102,7 @@ class FakePost:
         if self.down:
             raise Unavailable
         self.gone.append(address)
-        del self.contacts[address]
+        self.contacts.pop(address, None)
 
     async def news(self, channel: Channel, address: str) -> AsyncIterator[None]:  # noqa: ARG002
         event = asyncio.Event()
