@@ -278,11 +278,11 @@ def _relative_dates(padded: str, today: Date, vocabulary: Vocabulary) -> set[Dat
     found: set[Date | None] = set()
     for shift, names in days:
         for name in names:
-            *before, padded = padded.split(f" {name} ")
-            for text in before:
-                unsure = text.rsplit(" ", 1)[-1] in vocabulary.not_that_day
+            while f" {name} " in padded:
+                before, _, after = padded.partition(f" {name} ")
+                unsure = before.rsplit(" ", 1)[-1] in vocabulary.not_that_day
                 found.add(None if unsure else today + timedelta(days=shift))
-            padded = " | ".join([*before, padded])
+                padded = f"{before} | {after}"
     return found
 
 

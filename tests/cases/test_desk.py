@@ -32,7 +32,7 @@ async def answer(house, reference, words="Venez lundi.", staff=READER):
 async def ordinary(house, address="awa"):
     """A request for a person; the chat is held. Its reference."""
     await house.consent(address)
-    await house.talk(address, "personne", "J'attends depuis six mois.")
+    await house.talk(address, "personne", "autre chose", "J'attends depuis six mois.")
     return await newest(house, restricted=False)
 
 

@@ -15,7 +15,7 @@ CASES, OUTBOX, HEARD, CONTACTS, FILES = (
     tables.cases, tables.outbox, tables.heard, tables.contacts, tables.attachments,
 )  # fmt: skip
 READER = Staff("", "Mariam", "protection", cleared=True)
-ENDED = "Personne n'a répondu depuis 48 heures."
+ENDED = "Personne n'a encore répondu ici."
 
 
 @pytest.fixture
@@ -26,7 +26,7 @@ def house(store, keyring):
 async def hold(house, address="awa", channel=None):
     """A request for a person that holds the chat; everything said is acknowledged."""
     await house.consent(address, channel)
-    await house.talk(address, "personne", "Six mois.", channel=channel)
+    await house.talk(address, "personne", "autre chose", "Six mois.", channel=channel)
     await house.store.run(lambda conn: conn.execute(OUTBOX.delete().where(OUTBOX.c.seq > 0)))
 
 
@@ -50,7 +50,7 @@ async def test_the_end_of_a_hold_is_said_when_it_is_due_and_once(house):
     house.later(hours=1)
     for _ in range(3):
         await say_due(house)
-    assert [text.partition(" Pardon.")[0] for text in await said(house)] == [ENDED]
+    assert [text.partition(" Votre")[0] for text in await said(house)] == [ENDED]
     told = await house.hear("awa", "bonjour")
     assert "ajouté" not in texts(told)[-1]
     assert [one.seq for one in told.said] == sorted(one.seq for one in told.said)
@@ -80,7 +80,7 @@ async def test_an_answer_calls_it_off(house):
     assert await said(house) == ["Une personne vous répond :\nBonjour."]
 
 
-@pytest.mark.parametrize("leaving", ["menu", "stop", "tap person/waiting:back_to_it", "retour"])
+@pytest.mark.parametrize("leaving", ["menu", "stop", "tap person/waiting_demonstration:back_to_it", "retour"])
 async def test_leaving_the_hold_calls_it_off(house, leaving):
     """Who goes back to the program is not told later that nobody answered."""
     await hold(house)
@@ -225,7 +225,7 @@ async def test_drafts_of_a_person_who_agreed_are_forgotten_after_a_day(house):
 async def test_a_draft_forgotten_is_not_filed_as_if_it_were_there(house):
     """Nor is a case's own file ever taken for a draft."""
     await house.consent("awa")
-    await house.talk("awa", "personne")
+    await house.talk("awa", "personne", "autre chose")
     await house.voice("awa")
     house.later(days=3)
     await tidy(house)
@@ -260,7 +260,7 @@ async def test_a_case_is_removed_when_its_days_are_over(house):
     await hold(house)
     category = house.library.categories["person"]
     house.later(days=category.keep_days - 1)
-    await house.talk("awa", "menu", "personne")
+    await house.talk("awa", "menu", "personne", "autre chose")
     await house.voice("awa")
     await tidy(house)
     assert await house.count(CASES) == 2

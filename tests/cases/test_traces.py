@@ -80,7 +80,7 @@ async def test_a_receipt_waits_an_hour_at_most(house):
 async def test_who_left_is_reached_no_more(house):
     """After leaving on a shared phone the address opens nothing, and an answer waits for the receipt."""
     await house.consent("awa")
-    await house.talk("awa", "personne", "J'attends.")
+    await house.talk("awa", "personne", "autre chose", "J'attends.")
     await house.store.run(pages.leave("web", house.index("awa")))
     assert await house.waiting("awa") is None
     assert await house.count(tables.outbox) == 0

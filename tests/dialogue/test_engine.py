@@ -120,7 +120,7 @@ def at_the_story():
 
 def held():
     """A request for a person, held by staff."""
-    chat = Chat(facts={"consent": "agreed"}).hear("personne", "passer")
+    chat = Chat(facts={"consent": "agreed"}).hear("personne", "autre chose", "passer")
     assert chat.at == "person/waiting"
     chat.talk = holding.hold(chat.library, chat.talk, "c" * 32, World(chat.now))
     return chat
@@ -179,7 +179,7 @@ def test_distress_in_a_question_it_does_not_answer_changes_nothing_there():
 
 def test_a_story_with_distress_files_nothing_by_itself():
     """Where the very next step would file a case, the person is not asked nothing: the answer waits for them."""
-    chat = Chat(facts={"consent": "agreed"}).hear("personne", WISH)
+    chat = Chat(facts={"consent": "agreed"}).hear("personne", "autre chose", WISH)
     assert chat.effects == [Alert("suicide")]
     assert chat.talk.frames[-2].step == "about"
 
@@ -301,9 +301,9 @@ def test_the_read_button_shows_the_answers_and_leaves_the_dialogue_where_it_is()
 
 EVERYWHERE = {
     "menu": "main/menu", "MENU !": "main/menu", "aide": "help", "help": "help", "langue": "language/which",
-    "language": "language/which", "plainte": "complaint/safe", "complaint": "complaint/safe", "personne": "consent",
-    "talk to a person": "consent", "stop": "nowhere", "au revoir": "nowhere", "effacer": "erase/sure",
-    "delete": "erase/sure", "où est ma demande": "status/how", "my request": "status/how", "mɔgɔ": "consent",
+    "language": "language/which", "plainte": "complaint/safe", "complaint": "complaint/safe", "personne": "person/grave",
+    "talk to a person": "person/grave", "stop": "nowhere", "au revoir": "nowhere", "effacer": "erase/sure",
+    "delete": "erase/sure", "où est ma demande": "status/how", "my request": "status/how", "mɔgɔ": "person/grave",
 }  # fmt: skip
 
 
@@ -348,7 +348,7 @@ def test_back_undoes_the_answer_and_asks_again():
 
 def test_back_never_passes_an_effect():
     """After something was filed, Back cannot return to before it."""
-    chat = Chat(facts={"consent": "agreed"}).hear("bonjour", "personne", "passer")
+    chat = Chat(facts={"consent": "agreed"}).hear("bonjour", "personne", "autre chose", "passer")
     assert chat.at == "person/waiting"
     chat.hear("retour")
     assert chat.at == "main/menu"
@@ -359,7 +359,7 @@ def test_back_never_passes_an_effect():
 
 def test_back_from_a_chosen_flow_after_filing_does_not_start_it_again():
     """The menu called the flow; Back after its effect shows the menu, not the flow's first question."""
-    chat = Chat(facts={"consent": "agreed"}).hear("bonjour", "tap main/menu:person", "passer", "retour")
+    chat = Chat(facts={"consent": "agreed"}).hear("bonjour", "tap main/menu:person", "autre chose", "passer", "retour")
     assert chat.at == "main/menu"
     assert len(chat.talk.frames) == 1
 

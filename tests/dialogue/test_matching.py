@@ -408,6 +408,9 @@ def test_choose_many(text, picked, unclear):
         ("je ne sais pas, un peu", None), ("bonjour Segin", None), ("mille fois merci", None),
         ("un téléphone neuf", None),
         ("9" * 400, None), ("1.2.3", None), ("bi", None),
+        ("twenty six", 26), ("soixante six", 66), ("one hundred six", 106), ("deux millions", 2_000_000),
+        ("15 thousand", 15_000), ("un an et demi", 1.5), ("soixantedix", 70), ("quatre-vingt-dix-sept mille", 97_000),
+        ("deux millions et demi", None), ("mille millions", None), ("twenty deux", None),
     ],
 )  # fmt: skip
 def test_number(text, value):
@@ -441,6 +444,7 @@ def test_a_number_in_digits_reads_as_itself(value):
         ("12/03", None), ("2026", None), ("mars", None), ("hier ou demain", None), ("avant demain", None),
         ("12/03/2026 ou 13/03/2026", None), ("du 12 mars 2026 au 15 avril 2026", None), ("12/03/1492", None),
         ("bientôt", None), ("", None), ("12/03/202", None), ("123/03/2026", None),
+        ("sinikɛnɛ", (2026, 3, 17)), ("avant-hier, oui avant-hier", (2026, 3, 13)), ("hier ou avant-hier", None),
     ],
 )  # fmt: skip
 def test_date(text, day):
@@ -517,7 +521,97 @@ def test_is_word(text, words, said):
     assert matching.is_word(text, words, WORDS) is said
 
 
+# ---------------------------------------------------------------- a language that nobody programmed
+
+XX = Vocabulary.merge(
+    [
+        {
+            "yes": ["da"],
+            "no": ["nu"],
+            "little": ["il"],
+            "polite": ["pli", "mi vol"],
+            "denying": ["keine"],
+            "joining": ["und"],
+            "either": ["oder"],
+            "before_number": ["numru"],
+            "after_digits": ["ta"],
+            "numbers": {"1": ["wan"], 2: ["tu"], 10: ["des"], 30: ["tri des"], 100: ["sto"], 1000: ["kilo"]},
+            "within_number": ["un"],
+            "doubtful_numbers": ["wan"],
+            "around_number": ["jar"],
+            "half": ["plus halb"],
+            "months": [["jano"], ["fevo"]],
+            "within_date": ["dil"],
+            "today": ["nun"],
+            "tomorrow": ["mora"],
+            "after_tomorrow": ["postmora"],
+            "not_that_day": ["post"],
+        }
+    ]
+)
+XX_CHOICES = (Candidate("tree", ("Il Arbolo",)), Candidate("water", ("Aquasse und riva",)), *YES_NO)
+
+
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [
+        ("tu", 2), ("des un tu", 12), ("tri des tu", 32), ("trides tu", 32), ("tu sto tri des", 230), ("tu kilo", 2000),
+        ("15 kilo", 15_000), ("tu plus halb", 2.5), ("wan jar", 1), ("wan bo", None), ("deux", None), ("des tu", None),
+    ],
+)  # fmt: skip
+def test_a_new_language_gives_numbers_without_code(text, value):
+    assert matching.number(text, XX) == value
+
+
+@pytest.mark.parametrize(
+    ("text", "keys"),
+    [
+        ("mi vol arbolo pli", "tree"), ("numru 2 pli", "water"), ("2ta", "water"), ("2eme", ""), ("tu", "water"),
+        ("1 oder 2", "tree water"), ("arbolo", "tree"), ("keine arbolo", ""), ("keine arbolx", ""),
+        ("da pli", "yes"), ("pli nu", "no"), ("pas arbolo", "tree"),
+    ],
+)  # fmt: skip
+def test_a_new_language_is_polite_and_denies_without_code(text, keys):
+    assert choose(text, XX_CHOICES, XX) == tuple(keys.split())
+    assert matching.keyword("mi vol auxilo pli", {"auxilo": "help"}, XX) == "help"
+    assert matching.keyword("keine auxilo", {"auxilo": "help"}, XX) is None
+
+
+@pytest.mark.parametrize("text", ["1 und 2", "1und2", "arbolo und aquasse", "arbolo, aquasse und riva"])
+def test_a_new_language_joins_choices_without_code(text):
+    assert choose_many(text, XX_CHOICES, XX) == (("tree", "water"), ())
+
+
+@pytest.mark.parametrize(
+    ("text", "day"),
+    [
+        ("2ta dil fevo 2026", (2026, 2, 2)), ("nun", (2026, 3, 15)), ("postmora", (2026, 3, 17)),
+        ("post mora", None), ("hier", None),
+    ],
+)  # fmt: skip
+def test_a_new_language_gives_dates_without_code(text, day):
+    assert matching.date(text, TODAY, XX) == (dt.date(*day) if day else None)
+
+
+def test_without_words_only_figures_are_read():
+    empty = Vocabulary()
+    assert matching.number("24", empty) == 24
+    assert matching.number("deux", empty) is None
+    assert matching.date("12/03/2026", TODAY, empty) == dt.date(2026, 3, 12)
+    assert choose("2", COMPLAINT, empty) == ("conduct",)
+
+
 # ---------------------------------------------------------------- the vocabulary
+
+
+def test_what_denies_in_one_language_is_polite_in_none():
+    assert Vocabulary.merge([{"polite": ["i ni ce"]}, {"denying": ["ni"]}]).polite == {"i", "ce"}
+
+
+def test_a_number_word_that_languages_read_differently_is_asked_again():
+    merged = Vocabulary.merge([{"numbers": {10: ["zan"], 10**9: ["bil"]}}, {"numbers": {3: ["zan"], 10**12: ["bil"]}}])
+    assert matching.number("zan", merged) is None
+    assert matching.number("2 bil", merged) is None
 
 
 def test_a_word_of_two_meanings_is_left_out_of_both():
@@ -532,7 +626,14 @@ def test_months_and_ordinals_merge_by_place():
     assert merged.ordinals == (("premier", "first"), ("second",), ("third",))
 
 
-@pytest.mark.parametrize("raw", [{"yess": ["oui"]}, {"yes": "oui"}, {"yes": [["oui"]]}, {"months": {"a": 1}}])
+WRONG_NUMBERS = [
+    {"numbers": wrong} for wrong in (["un"], {"un": ["un"]}, {1: "un"}, {-1: ["un"]}, {1: ["u"], 2: ["u"]})
+]
+
+
+@pytest.mark.parametrize(
+    "raw", [{"yess": ["oui"]}, {"yes": "oui"}, {"yes": [["oui"]]}, {"months": {"a": 1}}, *WRONG_NUMBERS]
+)
 def test_a_wrong_file_is_refused(raw):
     with pytest.raises(ValueError, match="keywords"):
         Vocabulary.merge([raw])
@@ -563,5 +664,7 @@ def test_no_word_is_lost_between_the_languages():
         "today",
         "yesterday",
         "tomorrow",
+        "before_yesterday",
+        "after_tomorrow",
     ):
         assert {word for one in alone for word in getattr(one, name)} == set(getattr(WORDS, name)), name

@@ -273,7 +273,7 @@ async def test_erase_drops_the_person_and_a_repeat_makes_nobody(store, keyring):
     """Key, dialogue, drafts and what waited are gone; a later repeat of an old message brings nobody back."""
     house = House(store, keyring, real_library())
     await house.consent("awa")
-    await house.talk("awa", "personne")
+    await house.talk("awa", "personne", "autre chose")
     await house.voice("awa", message_id="old")
     before = await house.contact("awa")
     told = await house.talk("awa", "effacer", "oui")

@@ -94,6 +94,8 @@ def test_a_catalogue_of_no_language_is_told(path):
         ("content/keywords/fr.yaml", "menu: [menu]", "menus: [menu]", "unknown_key"),
         ("content/keywords/fr.yaml", "menu: [menu]", "menu: menu", "not_a_list"),
         ("content/keywords/fr.yaml", "menu: [menu]", "menu: [menu]\nmonths: [mars]", "bad_list"),
+        ("content/keywords/fr.yaml", "menu: [menu]", "menu: [menu]\nnumbers: {1: [un], x: [deux]}", "bad_number"),
+        ("content/keywords/fr.yaml", "menu: [menu]", "menu: [menu]\nnumbers: [un]", "bad_number"),
         ("content/safety/fr.yaml", "[je veux mourir]", '["veux|"]', "bad_phrase"),
         ("content/safety/fr.yaml", "not:", "short: [stp]\nnot:", "not_a_map"),
     ],

@@ -343,6 +343,7 @@ async def test_a_look_that_was_under_way_when_they_left_revives_no_token(post):
 
         async def slow(channel, address, cursor):
             found = await looked(channel, address, cursor)
+            post.since = looked
             await chat._leave(token, post)
             return found
 
