@@ -16,7 +16,7 @@ from bot.channels.webchat import WebChat
 from bot.library import files, revisions
 from bot.library.shelf import Shelf
 from bot.settings import Settings
-from bot.web import application
+from bot.web import Runner, application
 from bot.worker import Worker
 from storage import BadKeys, KeyRing, Store, insert_into, tables, upgrade
 
@@ -96,7 +96,7 @@ async def serve(settings: Settings, *, watch: bool = False) -> None:
     for issue in shelf.look_again():
         log.warning("%s", issue)
     worker = Worker(settings, store, key_ring(settings, store), channels_of(settings), shelf=shelf)
-    runner = web.AppRunner(application(worker), access_log=None, shutdown_timeout=5)
+    runner = Runner(application(worker), access_log=None, shutdown_timeout=5)
     await runner.setup()
     try:
         await web.TCPSite(runner, settings.host, settings.port, backlog=1024).start()

@@ -17,6 +17,7 @@ from bot.dialogue import drafts
 from bot.dialogue.flow import Library
 from bot.inbox import utc_now
 from bot.library.shelf import NoLibrary, Shelf
+from bot.round import place_of
 from bot.wording import word
 from storage import KeyRing, Store, audit, tables
 from storage import Unavailable as StorageUnavailable
@@ -60,6 +61,8 @@ class Followups:
                 await work()
             except (StorageUnavailable, NoLibrary) as error:
                 log.warning("what time brings is put off: %s", type(error).__name__)
+            except Exception as error:  # noqa: BLE001 - one row that can't be read must not end the looking
+                log.error("what time brings: %s", place_of(error))  # noqa: TRY400 - no content in logs
             await asyncio.sleep(seconds)
 
     async def _said_due(self) -> None:

@@ -79,6 +79,10 @@ class Lanes:
             self._sweeper.cancel()
             with contextlib.suppress(asyncio.CancelledError):
                 await self._sweeper
+        await self.quiet()
+
+    async def quiet(self) -> None:
+        """Returns when nothing is being sent."""
         while self._serving:
             await asyncio.gather(*self._serving.values(), return_exceptions=True)
             await asyncio.sleep(0)  # a lane that was told to serve again begins now
@@ -106,6 +110,8 @@ class Lanes:
                     self.serve(contact_id)
             except StorageUnavailable as error:
                 log.warning("the outbox can't be read: %s", error)
+            except Exception as error:  # noqa: BLE001 - the looking goes on
+                log.error("the outbox can't be read: %s", type(error).__name__)  # noqa: TRY400 - no content in logs
             await asyncio.sleep(SWEEP)
 
     async def _serve(self, contact_id: uuid.UUID) -> None:

@@ -101,7 +101,7 @@ _ADVANCE = (
         heard_at=bindparam("heard_at"),
         consented_at=bindparam("consented_at"),
         draft_until=bindparam("draft_until"),
-        blocked_at=None,  # whoever writes can be written to
+        blocked_at=bindparam("blocked"),
     )
 )
 _ACKNOWLEDGE = delete(OUTBOX).where(
@@ -211,7 +211,8 @@ class Round:
             return Result(entry)
         before = tuple(waiting.get(contact.id, ()))
         if seen:
-            return Result(entry, contact.id, Told(before, new=False))
+            bare = not contact.conversation.frames and not contact.conversation.language  # erased: said again
+            return Result(entry, contact.id, Told(before, new=False, erased=bare and bool(before)))
         heard, fresh = self._with_file(entry.incoming)
         fallback, failed = replace_contact(contact), False
         try:
@@ -228,7 +229,8 @@ class Round:
             contact, failed = fallback, True
             said, keeps_before, turn = [self._apologise(contact)], True, Turn(contact.conversation)
             self._hear(entry, failure=place_of(error), raw=(contact, heard))
-        if contact.blocked:
+        if contact.blocked and not entry.channel.pulls:  # whoever writes can be written to; a page that was left can't
+            contact.blocked = False
             self.conn.execute(update(LANES).where(LANES.c.contact_id == contact.id).values(closed_at=None))
         self.advanced.append(contact)
         self.outgoing.extend(contact.outgoing)
@@ -360,6 +362,7 @@ class Round:
             "conversation": contact.seal_conversation(),
             "last_seq": contact.last_seq,
             "heard_at": self.now,
+            "blocked": self.now if contact.blocked else None,
             "consented_at": (contact.consented_at or self.now) if consented else None,
             # before consent the day counts from the first word: that is what people are told
             "draft_until": ((contact.draft_until if not consented else None) or self.now + DRAFT) if private else None,

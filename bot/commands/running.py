@@ -137,10 +137,12 @@ async def _talk(settings: Settings, name: str) -> None:
     print("Write, or a number. (voice 12s), (photo), (location) stand for those. Ctrl-D leaves.", flush=True)
     try:
         await worker.hear(channel, Incoming(name, secrets.token_hex(8), Heard("start")))
+        await worker.lanes.quiet()
         async for line in _lines():
             heard, body = channel.heard(line)
             try:
                 await worker.hear(channel, Incoming(name, secrets.token_hex(8), heard, body))
+                await worker.lanes.quiet()  # a number typed next is meant for what is shown then
             except Unavailable:
                 print(worker.words("words:unavailable"), flush=True)
     finally:

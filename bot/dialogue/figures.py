@@ -151,7 +151,8 @@ def _runs(words: list[str], told: Numbers, vocabulary: Vocabulary) -> tuple[list
 
 def _part(words: list[str], place: int, told: Numbers, *, tied: bool) -> _Part | None:
     """The longest number phrase that begins here."""
-    for length in range(min(told.longest, len(words) - place), 0, -1):
+    longest = told.longest.get(words[place], 0) if place < len(words) else 0
+    for length in range(min(longest, len(words) - place), 0, -1):
         phrase = " ".join(words[place : place + length])
         if phrase in told.values:
             return _Part(phrase, told.values[phrase], tied)

@@ -23,11 +23,14 @@ class Numbers:
 
     values: Mapping[str, int]  # by folded word or phrase ("quatre vingt"), also typed in one word
     unsure: frozenset[str] = frozenset()  # those of `values` that have another meaning as well
-    longest: int = field(init=False, compare=False)  # words in a phrase
+    longest: Mapping[str, int] = field(init=False, compare=False)  # by first word: words in the longest phrase
 
     def __post_init__(self) -> None:
         """Measure the phrases once."""
-        object.__setattr__(self, "longest", max((phrase.count(" ") + 1 for phrase in self.values), default=0))
+        longest: dict[str, int] = {}
+        for first, *more in (phrase.split() for phrase in self.values):
+            longest[first] = max(longest.get(first, 0), 1 + len(more))
+        object.__setattr__(self, "longest", longest)
 
 
 @dataclass(frozen=True, slots=True)

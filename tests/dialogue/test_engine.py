@@ -301,7 +301,8 @@ def test_the_read_button_shows_the_answers_and_leaves_the_dialogue_where_it_is()
 
 EVERYWHERE = {
     "menu": "main/menu", "MENU !": "main/menu", "aide": "help", "help": "help", "langue": "language/which",
-    "language": "language/which", "plainte": "complaint/safe", "complaint": "complaint/safe", "personne": "person/grave",
+    "language": "language/which", "plainte": "complaint/safe", "complaint": "complaint/safe",
+    "personne": "person/grave",
     "talk to a person": "person/grave", "stop": "nowhere", "au revoir": "nowhere", "effacer": "erase/sure",
     "delete": "erase/sure", "où est ma demande": "status/how", "my request": "status/how", "mɔgɔ": "person/grave",
 }  # fmt: skip

@@ -43,7 +43,7 @@ async def test_a_named_complaint_is_answered_in_the_open_page(phone, served):
     await here.tap("Répondre")
     await here.sees("Écrivez votre réponse")
     await here.write("Merci, à mardi.")
-    await here.sees("C'est ajouté à votre demande")
+    await here.sees("Bien reçu.")
     assert "Merci, à mardi." in served.segin("cases", "show", case["reference"]).stdout
 
 
