@@ -71,6 +71,13 @@ async def opened(browser, address, size=SMALL, **options):
 
 
 @pytest.fixture
+async def faulty(browser, server):
+    """A page whose answers a test puts in: past a service worker, the test would not see every request."""
+    async with opened(browser, server.make_url("/"), service_workers="block") as page:
+        yield page
+
+
+@pytest.fixture
 async def page(browser, server):
     async with opened(browser, server.make_url("/")) as page:
         await expect(page.locator(".choice")).to_have_count(2)
@@ -363,15 +370,15 @@ async def test_a_voice_note_recorded_offline_outlives_a_reload(page, post):
     assert [one.heard.kind for one in post.heard] == ["start", "voice"]
 
 
-async def test_a_page_of_the_operator_is_no_answer(page, post):
+async def test_a_page_of_the_operator_is_no_answer(faulty, post):
     async def portal(route):
         await route.fulfill(status=200, content_type="text/html", body="<h1>Rechargez</h1>")
 
-    await page.route("**/chat/messages", portal)
-    await write(page, "Bonjour")
-    await expect(page.locator("#notice")).to_contain_text("partira tout seul")
-    await page.unroute("**/chat/messages")
-    await expect(page.get_by_text("Reçu : Bonjour")).to_be_visible()
+    await faulty.route("**/chat/messages", portal)
+    await write(faulty, "Bonjour")
+    await expect(faulty.locator("#notice")).to_contain_text("partira tout seul")
+    await faulty.unroute("**/chat/messages")
+    await expect(faulty.get_by_text("Reçu : Bonjour")).to_be_visible()
     assert texts(post) == ["Bonjour"]
 
 
@@ -395,7 +402,7 @@ async def again(page, state):
 
 
 @pytest.mark.parametrize("answer", [(500, '{"error": "failed"}'), (403, "<h1>Filter</h1>"), (200, "<h1>Portal</h1>")])
-async def test_a_message_that_never_gets_a_proper_answer_holds_nothing_up(page, post, answer):
+async def test_a_message_that_never_gets_a_proper_answer_holds_nothing_up(faulty, post, answer):
     asked = []
 
     async def fault(route):
@@ -405,43 +412,43 @@ async def test_a_message_that_never_gets_a_proper_answer_holds_nothing_up(page, 
         asked.append(1)
         await route.fulfill(status=answer[0], body=answer[1])
 
-    await page.route("**/chat/messages", fault)
-    await write(page, "Poison")
-    await write(page, "Deux")
+    await faulty.route("**/chat/messages", fault)
+    await write(faulty, "Poison")
+    await write(faulty, "Deux")
     await until(lambda: asked)
-    await expect(page.locator("#notice")).to_contain_text("partira tout seul")
-    await again(page, "no")
-    await expect(page.get_by_text("Reçu : Deux")).to_be_visible()
+    await expect(faulty.locator("#notice")).to_contain_text("partira tout seul")
+    await again(faulty, "no")
+    await expect(faulty.get_by_text("Reçu : Deux")).to_be_visible()
     assert len(asked) == 5
-    await expect(page.locator(".mine[data-state=no]")).to_contain_text("Le service n’a pas pu prendre ce message.")
-    await page.reload()
-    await reads_well(page)
-    await page.unroute("**/chat/messages")
-    await page.get_by_role("button", name="Réessayer").click()
-    await expect(page.get_by_text("Reçu : Poison")).to_be_visible()
-    await expect(page.locator(".mine")).to_contain_text(["Deux", "Poison"])
-    assert await page.get_by_role("button", name="Réessayer").count() == 0
+    await expect(faulty.locator(".mine[data-state=no]")).to_contain_text("Le service n’a pas pu prendre ce message.")
+    await faulty.reload()
+    await reads_well(faulty)
+    await faulty.unroute("**/chat/messages")
+    await faulty.get_by_role("button", name="Réessayer").click()
+    await expect(faulty.get_by_text("Reçu : Poison")).to_be_visible()
+    await expect(faulty.locator(".mine")).to_contain_text(["Deux", "Poison"])
+    assert await faulty.get_by_role("button", name="Réessayer").count() == 0
     assert texts(post) == ["Deux", "Poison"]
 
 
 @pytest.mark.parametrize("status", [502, 503, 504, 429, 408])
-async def test_a_busy_server_parks_no_message(page, status):
+async def test_a_busy_server_parks_no_message(faulty, status):
     asked = []
 
     async def busy(route):
         asked.append(1)
         await route.fulfill(status=status, body="<h1>Bad gateway</h1>" if status == 502 else '{"error": "busy"}')
 
-    await page.route("**/chat/messages", busy)
-    await write(page, "Un")
+    await faulty.route("**/chat/messages", busy)
+    await write(faulty, "Un")
     async with asyncio.timeout(20):
         while len(asked) < 8:
-            await page.evaluate("dispatchEvent(new Event('online'))")
+            await faulty.evaluate("dispatchEvent(new Event('online'))")
             await asyncio.sleep(0.05)
-    await expect(page.locator(".mine[data-state=wait]")).to_have_count(1)
-    await page.unroute("**/chat/messages")
-    await again(page, "sent")
-    await expect(page.get_by_text("Reçu : Un")).to_be_visible()
+    await expect(faulty.locator(".mine[data-state=wait]")).to_have_count(1)
+    await faulty.unroute("**/chat/messages")
+    await again(faulty, "sent")
+    await expect(faulty.get_by_text("Reçu : Un")).to_be_visible()
 
 
 async def test_a_voice_note_to_a_server_that_forgot_us_is_not_lost(page, post):
@@ -496,15 +503,15 @@ async def test_a_page_that_is_closed_at_once_acknowledges_as_well(page, post):
     await until(lambda: not waiting(post))
 
 
-async def test_an_acknowledgement_that_did_not_arrive_is_made_good(page, post):
+async def test_an_acknowledgement_that_did_not_arrive_is_made_good(faulty, post):
     await until(lambda: post.cursors == [1])
-    await page.route("**/chat/seen", lambda route: route.abort())
-    await write(page, "Un")
-    await expect(page.get_by_text("Reçu : Un")).to_be_visible()
-    await page.wait_for_timeout(1500)
+    await faulty.route("**/chat/seen", lambda route: route.abort())
+    await write(faulty, "Un")
+    await expect(faulty.get_by_text("Reçu : Un")).to_be_visible()
+    await faulty.wait_for_timeout(1500)
     assert waiting(post)
-    await page.unroute("**/chat/seen")
-    await page.evaluate("dispatchEvent(new Event('online'))")
+    await faulty.unroute("**/chat/seen")
+    await faulty.evaluate("dispatchEvent(new Event('online'))")
     await until(lambda: not waiting(post))
 
 
