@@ -10,7 +10,7 @@ from datetime import datetime
 from typing import Any
 
 import msgspec
-from sqlalchemy import Connection, Row, bindparam, select
+from sqlalchemy import Connection, Row, bindparam, delete, select
 
 from bot.dialogue.model import Conversation, Message, Say
 from storage import DataKey, KeyRing, tables, uuid7
@@ -53,7 +53,7 @@ def address_index(keyring: KeyRing, channel: str, address: str) -> bytes:
 
 @dataclass(slots=True)
 class Contact:
-    """A contact under way in one transaction. Changes are gathered and written by `Batch`."""
+    """A contact under way in one transaction. Changes are gathered here; the round (or the desk) writes them."""
 
     id: uuid.UUID
     channel: str
@@ -107,6 +107,11 @@ class Contact:
                 "expires_at": expires,
             }
         )
+
+    def call_off(self, conn: Connection, name: str) -> None:
+        """What was to be said later under this name is not said."""
+        outbox = tables.outbox
+        conn.execute(delete(outbox).where(outbox.c.contact_id == self.id, outbox.c.cancel == name))
 
     def read_message(self, row_id: uuid.UUID, body: bytes) -> Message:
         return _message(self.key.open(body, "outbox", row_id.bytes))

@@ -392,14 +392,13 @@ class _Effects:
                     self.lost = True
                     self.contact.conversation = replace(self.contact.conversation, hold=None)
             case CallOff(cancel):
-                mine = OUTBOX.c.contact_id == self.contact.id
-                self.conn.execute(delete(OUTBOX).where(mine, OUTBOX.c.cancel == cancel))
+                self.contact.call_off(self.conn, cancel)
             case Later(say, due, cancel):
                 self.contact.say_later(say, due, cancel)
             case Forget():
                 self.forgotten = self.clean_slate = True
             case Alert():
-                pass  # told after the commit
+                pass  # nobody can be paged yet; talks see it in the result
 
     def _hold(self, case_id: str) -> None:
         """Staff and the person write to each other from here on; if nobody does, that is said in time."""

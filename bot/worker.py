@@ -2,7 +2,8 @@
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from contextlib import contextmanager
 from datetime import datetime
 
 from prometheus_client import CollectorRegistry, Counter
@@ -93,25 +94,19 @@ class Worker:
 
     async def since(self, channel: Channel, address: str, cursor: int) -> list[Said] | None:
         look = waiting_after(self.keyring, channel.name, self._index(channel, address), cursor)
-        try:
+        with _as_the_port_says():
             return await self.store.read(look)
-        except StorageUnavailable as error:
-            raise Unavailable(str(error)) from error
 
     async def seen(self, channel: Channel, address: str, cursor: int) -> None:
-        try:
+        with _as_the_port_says():
             await self.store.run(acknowledge(channel.name, self._index(channel, address), cursor))
-        except StorageUnavailable as error:
-            raise Unavailable(str(error)) from error
 
     def news(self, channel: Channel, address: str) -> AsyncIterator[None]:
         return self.pages.wait_for(self._index(channel, address))
 
     async def leave(self, channel: Channel, address: str) -> None:
-        try:
+        with _as_the_port_says():
             await self.store.run(leave(channel.name, self._index(channel, address)))
-        except StorageUnavailable as error:
-            raise Unavailable(str(error)) from error
 
     def words(self, key: str, language: str = "") -> str:
         return self.shelf.library.words(key, language)
@@ -137,6 +132,15 @@ class Worker:
 
     def _index(self, channel: Channel, address: str) -> bytes:
         return contacts.address_index(self.keyring, channel.name, address)
+
+
+@contextmanager
+def _as_the_port_says() -> Iterator[None]:
+    """Channels know no database: its trouble reaches them as the port's own `Unavailable`."""
+    try:
+        yield
+    except StorageUnavailable as error:
+        raise Unavailable(str(error)) from error
 
 
 def _leaves_traces(effect: Effect) -> bool:

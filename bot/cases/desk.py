@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Row, delete, insert, select, update
+from sqlalchemy import Connection, Row, insert, select, update
 
 from bot import contacts
 from bot.cases import filing, numbers, statuses
@@ -139,7 +139,8 @@ class Desk:
     def _deliver(self, contact: contacts.Contact, row: Row[Any], words: str, library: Library) -> None:
         """Into the lane of the contact. Of a restricted case only a neutral notice: the phone may be shared."""
         case_id = row.id.hex
-        self._call_off(contact, case_id)
+        # somebody answered: nobody is told any more that nobody did
+        contact.call_off(self.conn, holding.hold_name(case_id))
         if row.restricted:
             say = Say(*holding.neutral_notice(case_id))
         else:
@@ -152,11 +153,6 @@ class Desk:
             .where(CONTACTS.c.id == contact.id)
             .values(conversation=contact.seal_conversation(), last_seq=contact.last_seq)
         )
-
-    def _call_off(self, contact: contacts.Contact, case_id: str) -> None:
-        """Somebody answered: nobody is told any more that nobody did."""
-        name = holding.hold_name(case_id)
-        self.conn.execute(delete(OUTBOX).where(OUTBOX.c.contact_id == contact.id, OUTBOX.c.cancel == name))
 
     def _hold(self, contact: contacts.Contact, case_id: str, library: Library) -> None:
         """What is written next joins the case.
