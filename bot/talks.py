@@ -22,8 +22,8 @@ from bot.cases.desk import Desk
 from bot.cases.may import Staff
 from bot.channels import terminal
 from bot.channels.base import Incoming
-from bot.dialogue.flow import SOURCE_LANGUAGE, Library, OnCall, Organisation
-from bot.dialogue.model import AddToCase, Alert, Conversation, Effect, Forget, Message, OpenCase
+from bot.dialogue.flow import Library, OnCall, Organisation
+from bot.dialogue.model import SOURCE_LANGUAGE, AddToCase, Alert, Conversation, Effect, Forget, Message, OpenCase
 from bot.dialogue.rules import RULES
 from bot.dialogue.steps.choose import ChooseLanguage
 from bot.inbox import Inbox

@@ -13,8 +13,8 @@ from zoneinfo import ZoneInfo
 from babel import Locale, UnknownLocaleError
 from babel.dates import format_date, format_time
 
-from bot.dialogue.flow import SOURCE_LANGUAGE, Library
-from bot.dialogue.model import Button, Message, Say, Text
+from bot.dialogue.flow import Library
+from bot.dialogue.model import SOURCE_LANGUAGE, Button, Message, Say, Text
 from bot.library.placeholders import PLACEHOLDER
 
 BULLET = "• "
@@ -48,6 +48,8 @@ class _Words:
             return moment(text.moment, text.style, self.language, self.library.organisation.timezone)
         if text.items:
             items = [self.put(item) for item in text.items]
+            if text.style == "inline":
+                return ", ".join(items)
             return items[0] if len(items) == 1 else "\n".join(f"{BULLET}{item}" for item in items)
         return text.literal
 

@@ -8,9 +8,11 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from bot.app import open_store
-from bot.dialogue.flow import SOURCE_LANGUAGE
+from bot.dialogue.model import SOURCE_LANGUAGE
 from bot.library import catalogues, draw, files, load, revisions
 from bot.library.check import check
+from bot.library.counting import count
+from bot.library.sourced import check_sources
 from bot.library.translations import CatalogueError
 from bot.settings import Settings
 from bot.talks import run_all
@@ -20,8 +22,15 @@ def add_to(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> N
     checking = commands.add_parser("check", help="find mistakes in flows/, content/ and locales/, and play the talks")
     checking.add_argument("folder", nargs="?", type=Path, help="folder that holds them (default: SEGIN_LIBRARY_DIR)")
     checking.add_argument("--no-talks", action="store_true", help="leave out the talks")
+    checking.add_argument("--sources", action="store_true", help="only list facts that have no source")
     checking.add_argument("--json", action="store_true", help="print JSON")
     checking.set_defaults(run=run_check)
+
+    library = commands.add_parser("library", help="look at what editors wrote")
+    looking = library.add_subparsers(required=True, metavar="what")
+    counting = looking.add_parser("count", help="services by kind, region, audience and agreement; other entries")
+    counting.add_argument("--json", action="store_true", help="print JSON")
+    counting.set_defaults(run=run_count)
 
     drawing = commands.add_parser("draw", help="draw the flows as Mermaid diagrams, from the machines' own tables")
     drawing.add_argument("flow", nargs="*", help="names of flows (default: all)")
@@ -45,19 +54,44 @@ def run_check(settings: Settings, given: argparse.Namespace) -> int:
         return 2
     written = files.read_folder(folder)
     built = load.build(written)
+    if given.sources:
+        return _tell([str(issue) for issue in check_sources(built)], as_json=given.json)
     found = [str(issue) for issue in sorted([*check(built), *files.strays(folder)])]
     if not given.no_talks and built.library is not None:
         found += run_all(written)
-    if given.json:
+    missing = built.library.organisation.missing if built.library else ()
+    status = _tell(found, as_json=given.json)
+    if missing and not given.json:
+        print(f"Démonstration : dans content/organisation.yaml il manque {', '.join(missing)}.", file=sys.stderr)
+    return status
+
+
+def _tell(found: list[str], *, as_json: bool) -> int:
+    """Print what was found; returns the exit status."""
+    if as_json:
         print(json.dumps(found, indent=2, ensure_ascii=False))
     else:
         for one in found:
             print(one)
         print(_summary(len(found)), file=sys.stderr)
-        missing = built.library.organisation.missing if built.library else ()
-        if missing:
-            print(f"Démonstration : dans content/organisation.yaml il manque {', '.join(missing)}.", file=sys.stderr)
     return 1 if found else 0
+
+
+def run_count(settings: Settings, given: argparse.Namespace) -> int:
+    """How much the library holds, for those who compare it with its sources."""
+    built = load.build(files.read_folder(settings.library_dir))
+    if built.library is None:
+        print("the library can't be read: segin check says why", file=sys.stderr)
+        return 1
+    counted = count(built.library)
+    if given.json:
+        print(json.dumps(counted, indent=2, ensure_ascii=False))
+        return 0
+    for title, rows in counted.items():
+        print(title)
+        for name, number in rows.items():
+            print(f"  {number:4}  {name}")
+    return 0
 
 
 def _summary(count: int) -> str:

@@ -7,22 +7,21 @@ What is heard is tried in this order, and the first that knows it has it:
 3. words that work everywhere: menu, back, and the keywords of `anywhere` flows
 4. a conversation held by staff: it joins the case
 5. a long absence: continue, restart or menu?
-6. the step that waits
-7. the keywords of any other flow
-8. not understood: kindly, then more simply, then a person
+6. a free sentence that clearly leads elsewhere (`leading`), where the step offers choices and none is named
+7. the step that waits
+8. what a free message may mean, asked about when it may mean several things; the keywords of any other flow
+9. not understood: kindly, then more simply, then a person
 
-Inside a flow a step is changed by the flow's machine alone; `Call`, `Return`, `Restart`, `Stop` and leaving
-for another flow are the engine's moves on the stack of frames.
+What a turn does to where a person stands is in `moves`.
 """
 
 from dataclasses import replace
 
-from bot.dialogue import holding, matching, safety
+from bot.dialogue import holding, leading, matching, safety
 from bot.dialogue.flow import Library
 from bot.dialogue.model import (
     AddToCase,
     Alert,
-    CallOff,
     Conversation,
     Frame,
     Heard,
@@ -31,16 +30,12 @@ from bot.dialogue.model import (
     Turn,
     World,
 )
+from bot.dialogue.moves import MAX_FRAMES, LoopError, Moves
 from bot.dialogue.scene import Missing, Scene
-from bot.dialogue.steps import Exit, Miss, Move, Restart, Return, Stop, Wait, ask
-from bot.dialogue.steps.base import Call
+from bot.dialogue.steps import Exit, Miss, ask
+from bot.dialogue.understanding import DISTRESS, FIRST, GREETING, Meaning
 
-MAX_STEPS = 50  # a turn; `segin check` finds loops without a wait before people do
-MAX_FRAMES = 8
-
-
-class LoopError(RuntimeError):
-    """A turn passed more steps than any real dialogue does: a loop without a wait."""
+__all__ = ["MAX_FRAMES", "LoopError", "advance"]
 
 
 def advance(library: Library, conversation: Conversation, heard: Heard, world: World) -> Turn:
@@ -57,13 +52,8 @@ def advance(library: Library, conversation: Conversation, heard: Heard, world: W
     return Turn(after, tuple(scene.says), tuple(scene.effects), passed=tuple(scene.passed))
 
 
-class _Turn:
+class _Turn(Moves):
     """One turn over one scene."""
-
-    def __init__(self, scene: Scene) -> None:
-        self.scene = scene
-        self.library = scene.library
-        self.steps = 0
 
     # ------------------------------------------------------------ what is tried, in order
 
@@ -81,8 +71,8 @@ class _Turn:
             self._tapped(heard, opening if began and not asked else [])
         elif self._everywhere(heard, began=asked) or self._held(heard):
             pass
-        elif not asked:  # nothing said now can be its answer
-            self.scene.says = opening
+        elif not asked:  # nothing said now can be its answer, but it may say where to go
+            self._first_words(heard if not began else None, opening)
         elif self._was_away():
             self._back_again()
         elif heard.kind == "start":
@@ -119,6 +109,7 @@ class _Turn:
         asked = isinstance(self.scene.step, ask.Ask) and not self.scene.conversation.hold
         if asked and isinstance(self.scene.step.hear(self.scene, heard), Exit):
             self.scene.conversation = self.scene.conversation.with_top(answered=True)
+        self._drop_wish()
         if kind != "weary":  # tired to death, most likely; the flow asks, and tells if it is more
             self.scene.effects.append(Alert(kind))
         self._call("distress", {"heard": kind, "words": heard.text, **_held_too(kinds)})
@@ -173,6 +164,7 @@ class _Turn:
         if not (began or self.scene.conversation.language) and self._says(heard.text, vocabulary.menu, bare=True):
             return False  # the first word ever: language and privacy come before the menu
         if self._says(heard.text, vocabulary.menu, bare=story):
+            self._drop_wish()
             self._leave("main.menu")
         elif self._says(heard.text, vocabulary.back, bare=story):
             self._back()
@@ -209,16 +201,6 @@ class _Turn:
         else:
             self._call("resume")
 
-    def _at_hold(self) -> bool:
-        held = self.scene.conversation.hold
-        return held is not None and len(self.scene.conversation.frames) <= held.depth
-
-    def _release(self) -> None:
-        held = self.scene.conversation.hold
-        if held and self.scene.world.now < held.until:  # once it is over, they are told so
-            self.scene.effects.append(CallOff(holding.hold_name(held.case)))
-        self.scene.conversation = replace(self.scene.conversation, hold=None)
-
     def _held(self, heard: Heard) -> bool:
         """While staff hold the conversation, what is said (not tapped) joins the case."""
         held = self.scene.conversation.hold
@@ -236,155 +218,82 @@ class _Turn:
         return True
 
     def _answered(self, heard: Heard) -> None:
-        move = (
-            Miss(Text(key="words:not_handled")) if heard.kind == "unknown" else self.scene.step.hear(self.scene, heard)
-        )
-        if isinstance(move, Miss) and not move.which and heard.kind == "text":
-            flow = matching.keyword(heard.text, self.library.topics, self.library.vocabulary)
-            if flow is not None and flow != self.scene.frame.flow:
-                self._leave(f"{flow}.{self.library.flows[flow].start}")
-                return
-        self._move(move)
-
-    # ------------------------------------------------------------ moves
-
-    def _move(self, move: Move) -> None:
-        """Follow moves until one waits."""
-        while True:
-            self.steps += 1
-            if self.steps > MAX_STEPS:
-                raise LoopError(f"{self.scene.frame.flow}/{self.scene.frame.step}: {MAX_STEPS} steps without a wait")
-            match move:
-                case Wait():
-                    return
-                case Miss():
-                    self._missed(move)
-                    return
-                case Exit(key):
-                    self.scene.conversation = replace(self.scene.conversation, misses=0)
-                    move = self._follow(key)
-                case Call(flow):
-                    self._push(flow)
-                    move = self._come_in()
-                case Return():
-                    self._pop()
-                    done = self.scene.step.KIND == "call" or self.scene.frame.answered
-                    move = Exit() if done else self._come_in()
-                case Restart():
-                    self._pop()
-                    frame = self.scene.frame
-                    self._replace_top(Frame(frame.flow, self.scene.flow.start))
-                    move = self._come_in()
-                case Stop():
-                    self._release()
-                    self.scene.conversation = replace(self.scene.conversation, frames=())
-                    return
-
-    def _follow(self, key: str) -> Move:
-        frame, step = self.scene.frame, self.scene.step
-        target = step.exits()[key]
-        if "." in target:
-            self._release()
-            flow, name = target.split(".")
-            self.scene.conversation = replace(self.scene.conversation, frames=(Frame(flow, name),))
-        else:
-            trail = frame.trail
-            if step.WAITS:  # a step that comes again (the menu) stands there once
-                trail = (*trail[: trail.index(step.name) if step.name in trail else None], step.name)
-            self.scene.conversation = self.scene.conversation.with_top(
-                step=self.scene.flow.move(step.name, key), trail=trail, answered=False
-            )
-        return self._come_in()
-
-    def _come_in(self) -> Move:
-        self.scene.passed.append(f"{self.scene.frame.flow}/{self.scene.frame.step}")
-        return self.scene.step.enter(self.scene)
-
-    def _enter(self) -> None:
-        self._move(self._come_in())
-
-    def _go_in(self, flow: str, step: str) -> None:
-        self.scene.conversation = replace(self.scene.conversation, frames=(Frame(flow, step),))
-        self._enter()
-
-    def _leave(self, target: str) -> None:
-        self._release()
-        self.scene.conversation = replace(self.scene.conversation, misses=0)
-        self._go_in(*target.split("."))
-
-    def _replace_top(self, frame: Frame) -> None:
-        self.scene.conversation = replace(self.scene.conversation, frames=(*self.scene.conversation.frames[:-1], frame))
-
-    def _push(self, name: str, answers: dict[str, object] | None = None) -> None:
-        """A flow on top; one that is already under way starts anew in its place."""
-        frames, held = self.scene.conversation.frames, self.scene.conversation.hold
-        for depth, frame in enumerate(frames):
-            if frame.flow == name and depth > 0:
-                frames = frames[:depth]
-                if held and depth < held.depth:  # the place they wrote to staff from is gone
-                    self._release()
-                break
-        if len(frames) >= MAX_FRAMES:
-            frames = frames[-(MAX_FRAMES - 1) :]
-        flow = self.library.flows[name]
-        self.scene.conversation = replace(
-            self.scene.conversation, frames=(*frames, Frame(name, flow.start, answers or {})), misses=0
-        )
-
-    def _call(self, name: str, answers: dict[str, object] | None = None) -> None:
-        self._push(name, answers)
-        self._enter()
-
-    def _pop(self) -> None:
-        frames = self.scene.conversation.frames[:-1]
-        self.scene.conversation = replace(self.scene.conversation, frames=frames or (Frame("main", "menu"),))
-
-    def _back(self) -> None:
-        """To the question before; what was answered since is undone. Never past an effect."""
-        if self._at_hold():
-            self._release()
-        frame = self.scene.frame
-        while not frame.trail and len(self.scene.conversation.frames) > 1:
-            self._pop()
-            frame = self.scene.frame
-            if self.scene.step.WAITS:  # the flow that was interrupted asks again
-                self._enter()
-                return
-        if not frame.trail and (frame.flow != "main" or not self.scene.step.WAITS):
-            self._leave("main.menu")
+        if heard.kind == "unknown":
+            self._move(Miss(Text(key="words:not_handled")))
             return
-        if not frame.trail:
-            self.scene.say(Text(key="words:nothing_before"))
+        first = leading.before_hearing(self.scene, heard.text) if heard.kind == "text" else ()
+        early = self._before_menu() and not _may_be_distress(first)
+        if first and not early:
+            self._lead(first, heard.text)
+            return
+        if first:
+            self._wish(first)
+        free = heard.kind == "text" and leading.too_free(self.scene, heard.text)
+        move = Miss() if free else self.scene.step.hear(self.scene, heard)
+        if not isinstance(move, Miss) or heard.kind != "text" or not self._elsewhere(heard.text, move):
+            self._move(move)
+
+    def _elsewhere(self, text: str, miss: Miss) -> bool:
+        """Whether a text that is no answer leads to another flow, or to the question which one."""
+        topics, here = self.library.topics, self.scene.frame.flow
+        flow = topics.get(matching.fold(text))
+        found = () if flow or isinstance(self.scene.step, ask.Ask) else leading.meanings(self.scene, text)
+        if miss.which and not any(one.target in FIRST for one in found):
+            return False
+        if found and self._before_menu() and not _may_be_distress(found):
+            self._wish(found)
+            self.scene.say(Text(key="words:wish_kept"))
             self._enter()
+            return True
+        if found and self._lead(found, text):
+            return True
+        flow = flow or matching.keyword(text, topics, self.library.vocabulary)
+        if flow is None or flow == here:
+            return False
+        self._leave(f"{flow}.{self.library.flows[flow].start}")
+        return True
+
+    # ------------------------------------------------------------ free words
+
+    def _first_words(self, heard: Heard | None, opening: list[Say]) -> None:
+        """Who begins with a sentence is led there: at once, or after the first questions."""
+        found = leading.meanings(self.scene, heard.text) if heard and heard.kind == "text" else ()
+        found = tuple(one for one in found if one.target != GREETING)
+        if found and self._before_menu() and not _may_be_distress(found):
+            self._wish(found)
+        elif heard and found and self._lead(found, heard.text):
             return
-        name = frame.trail[-1]
-        answers = {k: v for k, v in frame.answers.items() if k != self.scene.flow.steps[name].save_as}
-        self._replace_top(Frame(frame.flow, name, answers, frame.trail[:-1]))
-        undone = self.scene.flow.remembered_after(name)
-        facts = {fact: value for fact, value in self.scene.conversation.facts.items() if fact not in undone}
-        self.scene.conversation = replace(self.scene.conversation, facts=facts)
+        self.scene.says = [*opening, *self.scene.says]
+
+    def _lead(self, found: tuple[Meaning, ...], text: str) -> bool:
+        """To what was meant, or to the question which of several it was; False when that can't be asked.
+
+        What only sounds like distress is asked about in its own flow, as words of weariness are.
+        """
+        if [one.target for one in found] == [DISTRESS]:
+            self._distress(Heard("text", text), ("weary",))
+            return True
+        wish = leading.wish_of(found)
+        if not self._aim(*leading.read_wish(self.library, wish)):
+            return False
         self._enter()
+        return True
 
-    # ------------------------------------------------------------ asking again
+    def _wish(self, found: tuple[Meaning, ...]) -> None:
+        self.scene.remember(leading.WISH, leading.wish_of(found))
 
-    def _missed(self, miss: Miss) -> None:
-        """Kindly, then more simply, then a person."""
-        step, misses = self.scene.step, self.scene.conversation.misses + 1
-        self.scene.conversation = replace(self.scene.conversation, misses=misses)
-        options = step.options(self.scene)
-        many = step.KIND == "pick"
-        accepts = step.accepts()
-        if miss.which:
-            meant = {step.tap(key) for key in miss.which}
-            self.scene.say(Text(key="words:which_one"), tuple(o for o in options if o.tap in meant))
-        elif misses >= 3 and self.scene.frame.flow not in ("lost", "distress", "person"):  # noqa: PLR2004 - the third time
-            self._call("lost")
-        else:
-            text = miss.text or Text(key="words:not_understood")
-            if misses > 1:
-                self.scene.say(text)
-                text = Text(key="words:not_understood_simple")
-            self.scene.say(text, options, many=many, accepts=accepts)
+    def _drop_wish(self) -> object:
+        """Take the wish out of the facts."""
+        facts = dict(self.scene.conversation.facts)
+        wish = facts.pop(leading.WISH, None)
+        if wish is not None:
+            self.scene.conversation = replace(self.scene.conversation, facts=facts)
+        return wish
+
+
+def _may_be_distress(found: tuple[Meaning, ...]) -> bool:
+    """What may be distress waits for no other question."""
+    return any(one.target == DISTRESS for one in found)
 
 
 def _held_too(kinds: tuple[str, ...]) -> dict[str, object]:

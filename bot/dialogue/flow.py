@@ -12,12 +12,13 @@ from functools import cached_property
 
 from transitions import Machine, MachineError
 
+from bot.dialogue.directory import Directory
 from bot.dialogue.matching import Candidate, Vocabulary
+from bot.dialogue.model import SOURCE_LANGUAGE
 from bot.dialogue.safety import Safety
 from bot.dialogue.steps import Step
 from bot.dialogue.steps.decide import Remember
-
-SOURCE_LANGUAGE = "fr"
+from bot.dialogue.understanding import Phrases
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,8 +119,8 @@ class Category:
 
 
 @dataclass(frozen=True, slots=True)
-class Paper:
-    """A paper to bring, for whom `when` holds."""
+class Entry:
+    """A line of a list of content (a paper to bring, a right, a piece of advice), for whom `when` holds."""
 
     key: str
     when: Mapping[str, object] = field(default_factory=dict)
@@ -149,6 +150,7 @@ class Organisation:
     restricted_reply_within: timedelta = timedelta(hours=24)
     hold: timedelta = timedelta(hours=48)
     resume_after: timedelta = timedelta(hours=24)
+    directory_fresh_for: timedelta = timedelta(days=365)
     timezone: str = "Africa/Bamako"
 
     @property
@@ -178,11 +180,13 @@ class Library:
     safety: Safety
     organisation: Organisation
     categories: Mapping[str, Category]
-    documents: tuple[Paper, ...]
+    lists: Mapping[str, tuple[Entry, ...]]  # documents, rights, advice
     placeholders: Mapping[str, tuple[str, ...]]  # text key → names in braces, of the French text
     candidates: Mapping[str, Candidate]  # text key of a label → its words in every language
     anywhere: Mapping[str, str]  # folded keyword → flow that works at every step
     topics: Mapping[str, str]  # folded keyword → any other flow
+    directory: Directory = field(default_factory=Directory)
+    phrases: Phrases = field(default_factory=Phrases)
     required: tuple[str, ...] = (SOURCE_LANGUAGE,)  # languages in which every text exists
     revision: int = 0
 

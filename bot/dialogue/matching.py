@@ -61,8 +61,11 @@ def _read(label: str) -> tuple[tuple[str, ...], frozenset[str]]:
 _Keys = tuple[str, ...]
 
 
-def choose(text: str, candidates: Sequence[Candidate], vocabulary: Vocabulary) -> _Keys:
-    """The keys a text may mean, in list order: none, the one, or several it does not tell apart."""
+def choose(text: str, candidates: Sequence[Candidate], vocabulary: Vocabulary, *, loosely: bool = True) -> _Keys:
+    """The keys a text may mean, in list order: none, the one, or several it does not tell apart.
+
+    Not `loosely`: only the whole label, the key, its place in the list, yes and no.
+    """
     if len(text) > 20 * LONGEST_CHOICE:
         return ()
     folded = fold(text)
@@ -73,7 +76,7 @@ def choose(text: str, candidates: Sequence[Candidate], vocabulary: Vocabulary) -
     if by_key or len(folded) > LONGEST_CHOICE:
         return by_key
     words = folded.split()
-    for attempt in (_by_place, _by_yes_no, _by_part, _by_words, _by_typo):
+    for attempt in (_by_place, _by_yes_no, *((_by_part, _by_words, _by_typo) if loosely else ())):
         found = attempt(words, candidates, vocabulary)
         if found is not None:
             return _with_place(found, words, candidates)

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
+SOURCE_LANGUAGE = "fr"  # editors write it; every other language is made from it
 MAX_TAP_BYTES = 64  # Telegram's callback_data; kept for every channel
 
 
@@ -58,7 +59,7 @@ class Text:
     - `key`: a text of the library, with `values` for its placeholders (dotted names: "case.reference")
     - `literal`: words shown as they are (a person's answer, a member of staff's message)
     - `moment`: a date and time, put into words by language; `style` is "day", "time" or "moment"
-    - `items`: a list, one item a line
+    - `items`: a list, one item a line, or with commas when `style` is "inline"
     """
 
     key: str = ""

@@ -5,6 +5,8 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
+from bot.dialogue.directory import GROWN_UP
+
 if TYPE_CHECKING:
     from bot.dialogue.flow import OnCall
     from bot.dialogue.scene import Scene
@@ -66,6 +68,19 @@ def on_call_now(scene: "Scene") -> bool:
     here = scene.world.now.astimezone(ZoneInfo(scene.library.organisation.timezone))
     minute = here.hour * 60 + here.minute
     return any(opens <= minute < closes for opens, closes in on_call.hours.get(here.weekday(), ()))
+
+
+@rule
+def trade_known(scene: "Scene") -> bool:
+    """La personne a dit un métier : la réponse `trade`."""
+    return bool(scene.look("trade"))
+
+
+@rule
+def under_18(scene: "Scene") -> bool:
+    """La personne a dit son âge (`age`), et elle a moins de 18 ans."""
+    age = scene.look("age")
+    return isinstance(age, int | float) and age < GROWN_UP
 
 
 @rule

@@ -10,6 +10,7 @@ from datetime import timedelta
 
 from bot.dialogue.flow import Flow, Library
 from bot.dialogue.model import (
+    SOURCE_LANGUAGE,
     CaseView,
     Conversation,
     Effect,
@@ -23,6 +24,9 @@ from bot.dialogue.model import (
 )
 from bot.dialogue.rules import RULES, opens_next
 from bot.dialogue.steps import Step
+
+# Facts that name an entry of content, also where another flow asked for them.
+LIST_OF = {"region": "regions", "cercle": "cercles", "sector": "sectors", "trade": "trades", "service": "services"}
 
 
 class Missing(Exception):
@@ -125,12 +129,11 @@ class Scene:
             return Text(key=f"words:a_{found['kind']}")
         if isinstance(found, list | tuple):
             return Text(items=tuple(self._shown(asked, item) for item in found))
-        return Text(key="words:a_nothing") if found is None else self._shown(asked, found)
+        return Text(key="words:a_nothing") if found is None else self._shown(asked, found, name)
 
-    @staticmethod
-    def _shown(asked: Step | None, value: object) -> Text:
-        key = asked.label_of(str(value)) if asked else ""
-        return Text(key=key) if key else literal(value)
+    def _shown(self, asked: Step | None, value: object, name: str = "") -> Text:
+        key = asked.label_of(str(value)) if asked else f"{LIST_OF[name]}:{value}" if name in LIST_OF else ""
+        return Text(key=key) if key in self.library.texts[SOURCE_LANGUAGE] else literal(value)
 
     # ------------------------------------------------------------ doing
 

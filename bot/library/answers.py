@@ -1,19 +1,21 @@
 """The names a flow uses: answers, facts and placeholders must come from somewhere, values must be possible."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 
 from bot.dialogue.rules import CONSENT, CONSENTS
 from bot.dialogue.steps import Step
+from bot.dialogue.steps.browse import Offer
 from bot.dialogue.steps.cases import Open
 from bot.dialogue.steps.choose import Choices, Pick
 from bot.dialogue.steps.decide import Query, Remember
 from bot.library.conditions import conditions
-from bot.library.content import CATEGORIES, PAPERS
+from bot.library.content import CATEGORIES, LISTS
 from bot.library.content import WORDS as WORDS_FILE
 from bot.library.flows import FlowFile, Source, exit_place
 from bot.library.issues import Issue, found, nearest, quoted
 from bot.library.load import Built
 from bot.library.names import CASE_NAMES, ENGINE_ANSWERS, FILED_NAMES, REFERENCES, STATUSES, WORDS, WORLD_NAMES
+from bot.library.phrases import SLOTS, targets_of
 from bot.library.placeholders import braces_in, is_open
 from bot.library.reading import Document, Where
 
@@ -24,7 +26,7 @@ def check_answers(built: Built) -> list[Issue]:
     """Names and values that no step gives, placeholders nobody fills, categories that are not there."""
     check = _Answers(built)
     issues = [issue for file in built.flows.values() for issue in check.flow(file)]
-    return [*issues, *check.papers(), *check.words()]
+    return [*issues, *check.lists(), *check.words()]
 
 
 class _Answers:
@@ -34,6 +36,8 @@ class _Answers:
         # A flow that can't be read may remember any fact: then nobody is told that a name is unknown.
         self.all_read = not built.unread
         self.broken = {issue.path for issue in built.issues if issue.severity == "error"}
+        self.named = tuple(SLOTS.values())  # what a free message may bring along
+        self.led_to = {target.partition(".")[0] for target in targets_of(built.content.phrases.values())}
         self.facts: dict[str, Values] = {}
         for file in files:
             for step in file.flow.steps.values():
@@ -44,7 +48,7 @@ class _Answers:
                 self.facts |= dict.fromkeys(_written(file.everything, "remember"))
 
     def flow(self, file: FlowFile) -> Iterator[Issue]:
-        before = _saved_before(file)
+        before = _saved_before(file, self.named if file.flow.name in self.led_to else ())
         filed = _after_filing(file)
         for name, step in file.flow.steps.items():
             known = {**self.facts, **{answer: _values(file, answer) for answer in before[name]}}
@@ -72,7 +76,7 @@ class _Answers:
         self, file: FlowFile, step: Step, known: Mapping[str, Values], filed: set[str]
     ) -> Iterator[Issue]:
         case_names = {*CASE_NAMES.get(step.KIND, ()), *(FILED_NAMES if step.name in filed else ())}
-        names = {*known, *WORLD_NAMES, *case_names}
+        names = {*known, *WORLD_NAMES, *case_names, *({"list"} if isinstance(step, Offer) else ())}
         for key, words in step.words().items():
             label = key.rpartition(":")[2]
             where = exit_place(file.document, step.name, label, "label")
@@ -125,17 +129,23 @@ class _Answers:
                 wanted = categories[key].kind
                 yield file.issue("category_kind", step.name, "category", key=key, wanted=wanted, got=step.open)
 
-    def papers(self) -> Iterator[Issue]:
-        """Conditions of content/documents.yaml, asked in the flows that look papers up."""
-        document = self.built.content.documents.get(PAPERS)
-        if document is None or not all(self._all_known(file) for file in self.built.flows.values()):
+    def lists(self) -> Iterator[Issue]:
+        """Conditions of content/documents.yaml and its like, asked in the flows that look entries up."""
+        if not all(self._all_known(file) for file in self.built.flows.values()):
             return
+        for name, path in LISTS.items():
+            document = self.built.content.documents.get(path)
+            if document is not None:
+                yield from self._conditions(document, (), document.value, self._known_to(name))
+
+    def _known_to(self, list_name: str) -> dict[str, Values]:
+        """What the flows that look this list up may know."""
         known = dict(self.facts)
         for file in self.built.flows.values():
-            if any(isinstance(step, Query) for step in file.flow.steps.values()):
-                for name in file.flow.saved_by:
+            if any(isinstance(step, Query) and step.query == list_name for step in file.flow.steps.values()):
+                for name in {name for step in file.flow.steps.values() for name in step.saves()}:
                     known[name] = _join(known.get(name, frozenset()), _values(file, name))
-        yield from self._conditions(document, (), document.value, known)
+        return known
 
     def words(self) -> Iterator[Issue]:
         """Phrases the code says, and the placeholders of texts that stand outside flows."""
@@ -183,7 +193,10 @@ def _values(file: FlowFile, name: str) -> Values:
     given = ENGINE_ANSWERS.get(file.flow.name, {})
     possible: Values = frozenset(given.get(name, ())) if given.get(name) != () else None
     for step in file.flow.steps.values():
-        if step.save_as == name:
+        if name in step.saves():
+            if isinstance(step, Query) and name in step.of:
+                possible = _join(possible, frozenset({step.of[name]}))
+                continue
             offered = isinstance(step, Choices | Pick)
             possible = _join(possible, frozenset(one.key for one in step.offered()) if offered else None)  # type: ignore[attr-defined]
     return possible
@@ -208,16 +221,16 @@ def _written(value: object, key: str) -> set[str]:
     return names | {name for entry in value.values() for name in _written(entry, key)}
 
 
-def _saved_before(file: FlowFile) -> dict[str, set[str]]:
-    """Step → the answers that some way to it saves."""
+def _saved_before(file: FlowFile, named: Iterable[str] = ()) -> dict[str, set[str]]:
+    """Step → the answers that some way to it saves; `named`: those a free message may bring along."""
     steps = file.flow.steps
-    given = set(ENGINE_ANSWERS.get(file.flow.name, {}))
+    given = {*ENGINE_ANSWERS.get(file.flow.name, {}), *(name for name in named if name in file.flow.saved_by)}
     before = {name: set(given) for name in steps}
     changed = True
     while changed:
         changed = False
         for name, step in steps.items():
-            after = before[name] | ({step.save_as} if step.save_as else set())
+            after = before[name] | set(step.saves())
             for way in step.exits().values():
                 if way in before and not after <= before[way]:
                     before[way] |= after
@@ -244,8 +257,9 @@ def _used(raw: Mapping[str, object]) -> Iterator[tuple[Where, str]]:
         value = raw.get(key)
         if isinstance(value, dict) and isinstance(value.get(word), str):
             yield (key, word), value[word]
-    if isinstance(raw.get("add"), str):
-        yield ("add",), str(raw["add"])
+    for key in ("add", "describe"):
+        if isinstance(raw.get(key), str):
+            yield (key,), str(raw[key])
     include = raw.get("include")
     for place, name in enumerate(include if isinstance(include, list) else ()):
         yield ("include", place), str(name)

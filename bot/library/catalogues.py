@@ -12,7 +12,7 @@ from typing import BinaryIO
 from babel.messages.catalog import Catalog, Message
 from babel.messages.pofile import write_po
 
-from bot.dialogue.flow import SOURCE_LANGUAGE
+from bot.dialogue.model import SOURCE_LANGUAGE
 from bot.library.flows import Source, read_flow
 from bot.library.languages import french_name
 from bot.library.load import build

@@ -2,11 +2,11 @@
 
 from collections.abc import Iterator, Mapping
 
-from bot.dialogue.flow import SOURCE_LANGUAGE
 from bot.dialogue.letters import fold, spellings
 from bot.dialogue.matching import Vocabulary
-from bot.dialogue.model import MAX_TAP_BYTES
+from bot.dialogue.model import MAX_TAP_BYTES, SOURCE_LANGUAGE
 from bot.dialogue.steps import Step
+from bot.dialogue.steps.browse import MORE, SKIP, Offer, choices_of
 from bot.dialogue.steps.choose import Choice, Choices, ChooseLanguage, Pick
 from bot.dialogue.steps.decide import CallFlow
 from bot.library.answers import check_answers
@@ -14,6 +14,7 @@ from bot.library.flows import FlowFile, exit_place
 from bot.library.issues import Issue, found
 from bot.library.languages import french_name
 from bot.library.load import Built, catalogue_path
+from bot.library.phrases import check_phrase_targets
 from bot.library.reachable import check_reachable
 from bot.library.translated import check_translations
 
@@ -23,6 +24,7 @@ def check(built: Built) -> tuple[Issue, ...]:
     once everything was read.
     """
     issues = [*built.issues, *check_reachable(built), *check_answers(built)]
+    issues += check_phrase_targets(built.content.documents, built.flows, built.unread)
     issues += [*_taps(built), *_keywords(built), *_labels(built)]
     issues += check_translations(built, issues)
     return tuple(sorted(set(issues)))
@@ -46,6 +48,9 @@ def _tap_keys(step: Step, built: Built) -> list[str]:
         return [choice.key for choice in step.offered()] + ["done"] * isinstance(step, Pick)
     if isinstance(step, ChooseLanguage):
         return list(built.content.languages)
+    if isinstance(step, Offer):
+        entries = [key.partition(":")[2] for key in built.content.directory.names if key.startswith(f"{step.offer}:")]
+        return [*entries, *(choice.key for choice in step.choices), MORE, SKIP]
     return ["skip"] if step.WAITS else []
 
 
@@ -89,16 +94,16 @@ def _labels(built: Built) -> Iterator[Issue]:
     words |= _engine_words(built)
     for file in built.flows.values():
         for step in file.flow.steps.values():
-            if isinstance(step, Choices | Pick):
+            if isinstance(step, Choices | Pick | Offer):
                 for language in built.content.languages:
                     yield from _labels_in(built, file, step, language, words)
 
 
 def _labels_in(
-    built: Built, file: FlowFile, step: Choices | Pick, language: str, words: Mapping[str, str]
+    built: Built, file: FlowFile, step: Choices | Pick | Offer, language: str, words: Mapping[str, str]
 ) -> Iterator[Issue]:
     first: dict[str, Choice] = {}
-    for choice in step.offered():
+    for choice in choices_of(step):
         key = step.tap(choice.key)
         translation = built.translations.get(language, {}).get(key)
         if language != SOURCE_LANGUAGE and not (translation and translation.words):
@@ -117,7 +122,7 @@ def _labels_in(
             yield found("label_taken", path, line, label, language=named, taken=taken)
 
 
-def _leads(file: FlowFile, step: Choices | Pick, choice: Choice, flow: str) -> bool:
+def _leads(file: FlowFile, step: Choices | Pick | Offer, choice: Choice, flow: str) -> bool:
     """Whether a choice goes where the word would lead anyway."""
     way = choice.go or step.go
     if isinstance(step, Pick) or flow in {file.flow.name, way.partition(".")[0]}:

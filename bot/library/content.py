@@ -9,25 +9,30 @@ from pathlib import PurePosixPath
 from typing import Literal, TypeVar
 from zoneinfo import ZoneInfo
 
-from bot.dialogue.flow import SOURCE_LANGUAGE, Category, OnCall, Organisation, Paper
-from bot.library import shape
+from bot.dialogue.flow import Category, Entry, OnCall, Organisation
+from bot.dialogue.model import SOURCE_LANGUAGE
 from bot.library.conditions import check_conditions
+from bot.library.directory import REGIONS, SECTORS, SERVICES, SOURCES, DirectoryFiles, read_directory
 from bot.library.flows import Source
 from bot.library.issues import Issue, found, nearest, quoted
 from bot.library.languages import own_name
 from bot.library.names import STATUSES
-from bot.library.reading import NAME, Document, Where, read_yaml
+from bot.library.phrases import PHRASES, check_phrases
+from bot.library.reader import Reader
+from bot.library.reading import Document
 from bot.library.small_words import check_keywords, check_safety
 
 T = TypeVar("T")
 
-ORGANISATION, CATEGORIES, PAPERS, WORDS = (
+ORGANISATION, CATEGORIES, WORDS, REVIEWS = (
     "content/organisation.yaml",
     "content/case-categories.yaml",
-    "content/documents.yaml",
     "content/words.yaml",
+    "content/reviews.yaml",
 )
+LISTS = {name: f"content/{name}.yaml" for name in ("documents", "rights", "advice")}  # by the word of `query`
 KEYWORDS, SAFETY = "content/keywords/", "content/safety/"
+READERS = 2  # people who have read what may harm, before a draft shows it
 MOST_DAYS = 365  # flows/consent.yaml tells people "un an au plus"
 _DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 _hours = re.compile(r"(\d{1,2}):([0-5]\d)\s*[-–]\s*(\d{1,2}):([0-5]\d)")
@@ -61,6 +66,7 @@ class _Organisation:
     reply_hours: _ReplyHours
     hold_hours: float
     resume_after_hours: float
+    directory_fresh_days: int = 365
     languages: dict[str, str]
     timezone: str
 
@@ -77,8 +83,8 @@ class _Category:
 
 
 @dataclass(frozen=True, kw_only=True)
-class _Paper:
-    """An entry of content/documents.yaml; all but key, label and `when` is for staff and editors."""
+class _Entry:
+    """An entry of content/documents.yaml and its like; all but key, label and `when` is for staff and editors."""
 
     key: str
     label: str
@@ -88,16 +94,35 @@ class _Paper:
     source_year: int | None = None
 
 
+@dataclass(frozen=True, kw_only=True)
+class Reviews:
+    """content/reviews.yaml. `texts`: flows, or steps as `flow/step`, whose words two people must have read before
+    a draft language shows them; `read_by`: language → who has.
+    """
+
+    texts: tuple[str, ...] = ()
+    read_by: dict[str, tuple[str, ...]] = field(default_factory=dict)
+
+    def waits(self, text_key: str, language: str) -> bool:
+        """Whether a text of a draft language may not be shown yet."""
+        place = text_key.partition(":")[0]
+        named = place in self.texts or place.partition("/")[0] in self.texts
+        return named and len(set(self.read_by.get(language, ()))) < READERS
+
+
 @dataclass(frozen=True)
 class Content:
     """What the content files hold. `documents` keeps them as they were read, by path."""
 
     organisation: Organisation
-    languages: Mapping[str, str]  # code → "required" | "optional", in the order offered
+    languages: Mapping[str, str]  # code → "required" | "optional" | "draft", in the order offered
     categories: Mapping[str, Category]
-    papers: tuple[Paper, ...]
+    lists: Mapping[str, tuple[Entry, ...]]
+    directory: DirectoryFiles
+    reviews: Reviews
     keywords: Mapping[str, Mapping[str, object]]  # language → content/keywords/<language>.yaml
     safety: Mapping[str, Mapping[str, object]]
+    phrases: Mapping[str, Mapping[str, object]]
     sources: Mapping[str, Source]  # text key → French words
     documents: Mapping[str, Document] = field(repr=False)
     unread: frozenset[str]  # paths of files that are there but can't be read
@@ -111,56 +136,8 @@ def _span(written: str) -> tuple[int, int] | None:
     return int(match[1]) * 60 + int(match[2]), int(match[3]) * 60 + int(match[4])
 
 
-class _Reading:
-    """Reads the content files and gathers what is wrong with them."""
-
-    def __init__(self, files: Mapping[str, bytes]) -> None:
-        self.issues: list[Issue] = []
-        self.sources: dict[str, Source] = {}
-        self.documents: dict[str, Document] = {}
-        for path, content in files.items():
-            if path.startswith("content/"):
-                document, issues = read_yaml(path, content)
-                self.issues += issues
-                if document:
-                    self.documents[path] = document
-        self._files = files
-
-    def document(self, path: str) -> Document | None:
-        if path not in self._files:
-            self.issues.append(found("missing_file", path, 1, path))
-        return self.documents.get(path)
-
-    def mapping(self, document: Document) -> dict[str, object]:
-        if not isinstance(document.value, dict):
-            how = "écrivez « clé: valeur » sur chaque ligne"
-            wanted = "un groupe « clé: valeur »"
-            self.issues.append(
-                document.issue("wrong_type", key=document.path, wanted=wanted, got="autre chose", how=how)
-            )
-        return document.mapping()
-
-    def converted(self, cls: type[T], document: Document, where: Where, value: object) -> T | None:
-        made, issues = shape.convert(cls, document, where, value)
-        self.issues += issues
-        return made
-
-    def text(self, document: Document, key: str, words: object, *where: str | int) -> None:
-        """A French text to be said, and translated."""
-        if isinstance(words, str) and words:
-            self.sources[key] = Source(document.path, document.line(*where), words)
-        else:
-            named = str(where[-1])
-            self.issues.append(
-                document.issue(
-                    "wrong_type",
-                    *where,
-                    key=named,
-                    wanted="un texte",
-                    got="autre chose",
-                    how="écrivez la phrase",
-                )
-            )
+class _Reading(Reader):
+    """The small content files."""
 
     # ------------------------------------------------------------ organisation.yaml
 
@@ -186,6 +163,7 @@ class _Reading:
             restricted_reply_within=self._span(document, read.reply_hours.restricted, "reply_hours", "restricted"),
             hold=self._span(document, read.hold_hours, "hold_hours"),
             resume_after=self._span(document, read.resume_after_hours, "resume_after_hours"),
+            directory_fresh_for=timedelta(days=read.directory_fresh_days),
             timezone=self._timezone(document, read.timezone),
         ), self._languages(document, read.languages)
 
@@ -205,7 +183,7 @@ class _Reading:
         return name
 
     def _languages(self, document: Document, languages: Mapping[str, str]) -> Mapping[str, str]:
-        kinds = ("required", "optional")
+        kinds = ("required", "optional", "draft", "off")
         for code, kind in languages.items():
             where = ("languages", code)
             if not own_name(code):
@@ -217,7 +195,7 @@ class _Reading:
             self.issues.append(
                 document.issue("missing_key", "languages", key=f"{SOURCE_LANGUAGE}: required", of=" sous « languages »")
             )
-        return languages
+        return {code: kind for code, kind in languages.items() if kind != "off"}
 
     def _hours(
         self, document: Document, hours: Mapping[str, str | list[str]]
@@ -248,7 +226,7 @@ class _Reading:
             category = self.converted(_Category, document, (key,), value) if document else None
             if document is None or category is None:
                 continue
-            self._name(document, key, key)
+            self.name(document, key, key)
             self.text(document, f"categories:{key}", category.label, key, "label")
             within = self._span(document, category.reply_hours, key, "reply_hours")
             read[key] = Category(key, category.kind, category.restricted, within, category.keep_days)
@@ -261,31 +239,34 @@ class _Reading:
                 )
         return read
 
-    def papers(self) -> tuple[Paper, ...]:
-        document = self.document(PAPERS)
+    def entries(self, name: str) -> tuple[Entry, ...]:
+        """The lines of a list; only that of papers must be there."""
+        path = LISTS[name]
+        document = self.document(path) if name == "documents" else self.documents.get(path)
         if document is None:
             return ()
         if not isinstance(document.value, list):
-            how = "écrivez chaque papier après un tiret : - key: …"
-            self.issues.append(document.issue("wrong_type", key=PAPERS, wanted="une liste", got="autre chose", how=how))
+            how = "écrivez chaque ligne après un tiret : - key: …"
+            self.issues.append(document.issue("wrong_type", key=path, wanted="une liste", got="autre chose", how=how))
             return ()
-        read: dict[str, Paper] = {}
+        read: dict[str, Entry] = {}
         for place, value in enumerate(document.value):
-            paper = self.converted(_Paper, document, (place,), value)
-            if paper is None:
+            entry = self.converted(_Entry, document, (place,), value)
+            if entry is None:
                 continue
-            self._name(document, paper.key, place, "key")
-            if paper.key in read:
-                first = self.sources[f"documents:{paper.key}"].line
-                self.issues.append(document.issue("duplicate_key", place, key=paper.key, first=first))
-            read[paper.key] = Paper(paper.key, paper.when)
+            self.name(document, entry.key, place, "key")
+            if entry.key in read:
+                first = self.sources[f"{name}:{entry.key}"].line
+                self.issues.append(document.issue("duplicate_key", place, key=entry.key, first=first))
+            read[entry.key] = Entry(entry.key, entry.when)
             self.issues += check_conditions(document, (place,), value)
-            self.text(document, f"documents:{paper.key}", paper.label, place, "label")
+            self.text(document, f"{name}:{entry.key}", entry.label, place, "label")
         return tuple(read.values())
 
-    def _name(self, document: Document, name: str, *where: str | int) -> None:
-        if not NAME.fullmatch(name):
-            self.issues.append(document.issue("bad_name", *where, key=name))
+    def reviews(self) -> Reviews:
+        """Which texts wait for readers, and who has read them, by language."""
+        document = self.documents.get(REVIEWS)
+        return (self.converted(Reviews, document, (), document.value) if document else None) or Reviews()
 
     # ------------------------------------------------------------ phrases and small words
 
@@ -323,18 +304,34 @@ def read_content(files: Mapping[str, bytes]) -> tuple[Content, list[Issue]]:
     """What the content files hold, as far as it can be read, and what is wrong with them."""
     reading = _Reading(files)
     organisation, languages = reading.organisation()
-    categories, papers = reading.categories(), reading.papers()
+    categories, lists = reading.categories(), {name: reading.entries(name) for name in LISTS}
+    papers = {entry.key: entry for entry in lists["documents"]}
+    directory = read_directory(reading, papers, organisation.directory_fresh_for)
+    reviews = reading.reviews()
     reading.words()
     keywords = reading.by_language(KEYWORDS, check_keywords)
     safety = reading.by_language(SAFETY, check_safety)
-    known = {ORGANISATION, CATEGORIES, PAPERS, WORDS}
+    phrases = reading.by_language(PHRASES, check_phrases)
+    known = {ORGANISATION, CATEGORIES, WORDS, REVIEWS, SOURCES, REGIONS, SECTORS, *LISTS.values()}
+    folders = (KEYWORDS, SAFETY, PHRASES, SERVICES)
     reading.issues += [
         found("unknown_file", path, 1)
         for path in files
-        if path.startswith("content/") and path not in known and not path.startswith((KEYWORDS, SAFETY))
+        if path.startswith("content/") and path not in known and not path.startswith(folders)
     ]
     unread = frozenset(path for path in files if path.startswith("content/") and path not in reading.documents)
     content = Content(
-        organisation, languages, categories, papers, keywords, safety, reading.sources, reading.documents, unread
+        organisation=organisation,
+        languages=languages,
+        categories=categories,
+        lists=lists,
+        directory=directory,
+        reviews=reviews,
+        keywords=keywords,
+        safety=safety,
+        phrases=phrases,
+        sources=reading.sources,
+        documents=reading.documents,
+        unread=unread,
     )
     return content, reading.issues

@@ -93,6 +93,8 @@ def _read_step(document: Document, flow: str, name: str, value: object) -> tuple
     if not isinstance(value, dict):
         return None, [*issues, *shape.convert(Step, document, where, value)[1]]
     kinds = [word for word in value if word in KINDS and word != "say"]
+    within = {word for one in kinds for word in keys_of(KINDS[one]) if word != one}  # `choices` of an `offer`
+    kinds = [word for word in kinds if word not in within]
     if len(kinds) > 1:
         return None, [*issues, document.issue("two_kinds", *where, key=name, kinds=quoted(kinds))]
     if not kinds:

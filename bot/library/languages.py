@@ -31,6 +31,11 @@ def own_name(code: str) -> str:
     return name[:1].upper() + name[1:] if name else ""
 
 
+def offered_name(code: str, kind: str) -> str:
+    """The button's label; a language that nobody has read through says so."""
+    return f"{own_name(code)} (essai)" if kind == "draft" else own_name(code)
+
+
 @lru_cache(maxsize=64)
 def french_name(code: str) -> str:
     """The language's name in a French sentence ("anglais"), for those who edit."""

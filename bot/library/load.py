@@ -3,15 +3,17 @@
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
-from bot.dialogue.flow import SOURCE_LANGUAGE, Library
+from bot.dialogue.flow import Library
 from bot.dialogue.letters import spellings
 from bot.dialogue.matching import Candidate, Vocabulary
+from bot.dialogue.model import SOURCE_LANGUAGE
 from bot.dialogue.safety import Safety
-from bot.dialogue.steps.choose import Choices, Pick
+from bot.dialogue.steps.browse import MORE, SKIP, choices_of
 from bot.library.content import ORGANISATION, Content, read_content
 from bot.library.flows import FlowFile, Source, read_flow
 from bot.library.issues import Issue, found
-from bot.library.languages import names_of, own_name
+from bot.library.languages import names_of, offered_name
+from bot.library.phrases import examples_of, understanding
 from bot.library.placeholders import names_in
 from bot.library.targets import check_targets
 from bot.library.translations import Translation, read_translations
@@ -85,26 +87,35 @@ def _library(
     revision: int,
 ) -> Library:
     flows = {name: file.flow for name, file in sorted(files.items())}
-    texts = {SOURCE_LANGUAGE: {key: source.words for key, source in sources.items()}}
+    texts = {SOURCE_LANGUAGE: {**content.directory.names, **{key: one.words for key, one in sources.items()}}}
     for language in content.languages:
         if language != SOURCE_LANGUAGE:
             read = translations.get(language, {})
-            texts[language] = {key: one.words for key, one in read.items() if one.words and key in sources}
+            draft = content.languages[language] == "draft"
+            texts[language] = {
+                key: one.words
+                for key, one in read.items()
+                if one.words and key in sources and not (draft and content.reviews.waits(key, language))
+            }
     tables: tuple[dict[str, str], dict[str, str]] = ({}, {})
     for flow in flows.values():
         for word in flow.keywords:
             tables[0 if flow.anywhere else 1].update(dict.fromkeys(spellings(word), flow.name))
+    candidates = {**_candidates(files, texts, content.languages), **_listed(content, texts)}
+    directory = content.directory.directory
     return Library(
         flows=flows,
         texts=texts,
-        languages={code: own_name(code) for code in content.languages},
+        languages={code: offered_name(code, kind) for code, kind in content.languages.items()},
         vocabulary=Vocabulary.merge(content.keywords.values()),
         safety=Safety.merge(content.safety.values()),
         organisation=content.organisation,
         categories=content.categories,
-        documents=content.papers,
+        lists=content.lists,
+        directory=directory,
+        phrases=understanding(examples_of(content.phrases.values()), files, candidates, directory.region_of),
         placeholders={key: names for key, source in sources.items() if (names := names_in(source.words))},
-        candidates=_candidates(files, texts, content.languages),
+        candidates=candidates,
         anywhere=tables[0],
         topics=tables[1],
         required=tuple(code for code, kind in content.languages.items() if kind == "required"),
@@ -119,10 +130,28 @@ def _candidates(
     candidates = {f"language:{code}": Candidate(code, names_of(code, languages)) for code in languages}
     for file in files.values():
         for step in file.flow.steps.values():
-            if not isinstance(step, Choices | Pick):
-                continue
-            for choice in step.offered():
+            for choice in choices_of(step):
                 key = step.tap(choice.key)
                 labels = dict.fromkeys(words[key] for words in texts.values() if key in words)
                 candidates[key] = Candidate(choice.key, tuple(labels))
+    return candidates
+
+
+_NAMED = ("regions:", "cercles:", "services:")
+
+
+def _listed(content: Content, texts: Mapping[str, Mapping[str, str]]) -> dict[str, Candidate]:
+    """Every entry of the directory by its text key: its label in every language and what else people call it."""
+    names, spoken = content.directory.names, content.directory.spoken
+    keys = [key for key in (*names, *texts[SOURCE_LANGUAGE]) if key.startswith(("sectors:", "trades:", *_NAMED))]
+    candidates = {}
+    for key in keys:
+        short = names.get(key.replace("services:", "short:"), "")
+        labels = [words[key] for words in texts.values() if key in words]
+        said = dict.fromkeys(word for word in (*labels, short, *spoken.get(key, ())) if word)
+        candidates[key] = Candidate(key.partition(":")[2], tuple(said))
+    for key in (MORE, SKIP):
+        candidates[f"words:{key}"] = Candidate(
+            key, tuple(w[f"words:{key}"] for w in texts.values() if f"words:{key}" in w)
+        )
     return candidates

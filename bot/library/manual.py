@@ -130,11 +130,14 @@ def _braces(names: tuple[str, ...]) -> str:
     return ", ".join(f"`{{{name}}}`" for name in names)
 
 
+_ANYTHING = {"words": "les mots de la personne", "among": "les buts de `content/phrases/` entre lesquels elle choisit"}
+
+
 def _given() -> list[str]:
     """The answers a flow has from the start."""
     return [
         f"- Dans `{flow}`, la réponse `{name}` peut être là dès le début"
-        + (f" ; elle vaut {', '.join(f'`{one}`' for one in may)}." if may else " ; ce sont les mots de la personne.")
+        + (f" ; elle vaut {', '.join(f'`{one}`' for one in may)}." if may else f" ; ce sont {_ANYTHING[name]}.")
         for flow, names in ENGINE_ANSWERS.items()
         for name, may in names.items()
     ]

@@ -3,10 +3,12 @@
 # ---------------------------------------------------------------- flows the engine calls by name
 
 ENGINE_FLOWS = ("main", "distress", "resume", "lost", "person")
+WHICH = "which"  # asks what a message meant; without it, nobody is asked
 MENU = ("main", "menu")
 
 # Answers a flow has from the start, with all they may be; () for anything.
 ENGINE_ANSWERS: dict[str, dict[str, tuple[str, ...]]] = {
+    WHICH: {"among": ()},
     "distress": {"heard": ("suicide", "danger", "held", "weary"), "held": ("yes",), "words": ()},
 }
 
@@ -49,6 +51,7 @@ WORDS: dict[str, tuple[str, ...]] = {
     "not_understood": (),
     "not_understood_simple": (),
     "which_one": (),
+    "wish_kept": (),
     "not_these": ("parts",),
     "already_done": (),
     "nothing_before": (),
@@ -82,4 +85,31 @@ WORDS: dict[str, tuple[str, ...]] = {
     "added_to_case": (),
     "hold_ended": ("hours",),
     "no_answer_yet": (),
+    "more": (),
+    "why_trade": ("trade",),
+    "why_close": ("taught",),
+    "why_general": (),
+    "near_cercle": (),
+    "near_region": ("region",),
+    "near_nationwide": (),
+    "near_neighbour": ("region",),
+    "near_far": ("region",),
+    "service_line": ("name", "where", "why"),
+    "service_line_near": ("name", "where"),
+    "service": ("name", "gives", "facts"),
+    "service_gone": (),
+    "service_place": ("place",),
+    "service_nationwide": (),
+    "service_regions": ("regions",),
+    "service_bring": ("papers",),
+    "service_address": ("address",),
+    "service_phone_verified": ("phone", "year"),
+    "service_phone_unverified": ("phone", "year"),
+    "service_no_contact": (),
+    "service_signed": ("year", "seen"),
+    "service_walk_in": ("year", "seen"),
+    "service_unknown": ("seen",),
+    "service_unsure": ("seen",),
+    "service_verified": ("year",),
+    "service_unverified": ("year",),
 }

@@ -3,13 +3,15 @@
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
+from bot.dialogue.leading import place_of
 from bot.dialogue.steps import Step
 from bot.dialogue.steps.decide import Branch, CallFlow, Query, Remember
 from bot.dialogue.steps.speak import End
 from bot.library.flows import FlowFile
 from bot.library.issues import Issue, nearest
 from bot.library.load import Built
-from bot.library.names import ENGINE_FLOWS, MENU
+from bot.library.names import ENGINE_FLOWS, MENU, WHICH
+from bot.library.phrases import targets_of
 from bot.library.targets import meant
 
 Spot = tuple[str, str]  # flow, step
@@ -34,8 +36,10 @@ def _unreachable(built: Built) -> Iterator[Issue]:
     """Steps nobody comes to. Only the first of a row is told, and none that another mistake explains."""
     if built.unread:  # what leads out of a file that can't be read is not known
         return
-    roots = [MENU, *((name, built.flows[name].flow.start) for name in ENGINE_FLOWS if name in built.flows)]
+    roots = [MENU, *((name, built.flows[name].flow.start) for name in (*ENGINE_FLOWS, WHICH) if name in built.flows)]
     roots += [(name, file.flow.start) for name, file in built.flows.items() if file.flow.keywords]
+    flows = {name: file.flow for name, file in built.flows.items()}
+    roots += [spot for one in targets_of(built.content.phrases.values()) if (spot := place_of(flows, one))]
     reached = _reach(built.flows, [*roots, *_meant(built)])
     lost_way = {issue.path for issue in built.issues if issue.sort == "no_way"}
     for name, file in built.flows.items():
@@ -171,7 +175,7 @@ def _cycles(flows: Mapping[str, FlowFile], start: Spot) -> Iterator[list[Spot]]:
             continue
         seen.add(state)
         step = flows[state.spot[0]].flow.steps.get(state.spot[1]) if state.spot[0] in flows else None
-        if step is not None and not step.WAITS:
+        if step is not None and (step.passing() or not step.WAITS):
             stack += [(after, (*path, state.where)) for after in _next(flows, state, step)]
 
 
@@ -183,8 +187,8 @@ def _next(flows: Mapping[str, FlowFile], state: _State, step: Step) -> Iterator[
     if isinstance(step, Remember):
         state = state.forget(set(step.remember))
     if isinstance(step, Query):
-        state = state.forget({step.save_as})
-    ways = step.exits()
+        state = state.forget(set(step.saves()))
+    ways = step.passing() if step.WAITS else step.exits()
     for key, way in ways.items():
         after: _State | None = state
         if isinstance(step, Branch):

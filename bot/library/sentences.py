@@ -221,6 +221,56 @@ SENTENCES: dict[str, tuple[Severity, str, str]] = {
     ),
     # ------------------------------------------------------------ names
     "unknown_rule": ("error", "la règle « {key} » n'existe pas", "règles connues : {known}"),
+    "unknown_entry": (
+        "error",
+        "« {key} » n'existe pas ; il y a {known}",
+        "corrigez le nom, ou ajoutez-le là où ces noms sont écrits",
+    ),
+    "unknown_folder": (
+        "error",
+        "le dossier « {key} » ne dit pas où est ce service",
+        "rangez le fichier dans l'un de ces dossiers : {known}",
+    ),
+    "no_source": (
+        "error",
+        "« {key} » ne dit pas d'où vient ce fait",
+        "écrivez source: avec un nom de content/sources.yaml, une virgule et l'endroit",
+    ),
+    "no_source_year": (
+        "error",
+        "« {key} » ne dit pas de quelle année est ce fait",
+        "écrivez source_year: avec l'année",
+    ),
+    "figure_in_flow": (
+        "error",
+        "« {key} » est un fait, dans un dialogue",
+        "écrivez-le dans content/, avec sa source, ou enlevez-le",
+    ),
+    "unknown_source": (
+        "error",
+        "la source « {key} » n'est pas dans content/sources.yaml",
+        "commencez par l'un de ces noms, puis une virgule et l'endroit : {known}",
+    ),
+    "one_sided": (
+        "error",
+        "« {key} » a pour voisine « {other} », mais pas l'inverse",
+        "ajoutez « {key} » aux neighbours de « {other} »",
+    ),
+    "same_word": (
+        "error",
+        "« {key} » est déjà un mot de « {other} »",
+        "gardez ce mot à un seul endroit",
+    ),
+    "same_short": (
+        "error",
+        "le bouton « {key} » est déjà celui de « {other} »",
+        "écrivez un autre `short`",
+    ),
+    "long_label": (
+        "error",
+        "« {key} » a {letters} lettres ; un bouton en montre {most}",
+        "écrivez plus court",
+    ),
     "unknown_category": (
         "error",
         "la catégorie « {key} » n'est pas dans content/case-categories.yaml",

@@ -2,7 +2,7 @@
 
 from collections.abc import Collection, Iterator
 
-from bot.dialogue.flow import SOURCE_LANGUAGE
+from bot.dialogue.model import SOURCE_LANGUAGE
 from bot.library.content import KEYWORDS, ORGANISATION, SAFETY
 from bot.library.flows import Source
 from bot.library.issues import Issue, found, nearest, quoted
@@ -17,6 +17,10 @@ _FILE_OF = {
     "status": "content/words.yaml",
     "status_next": "content/words.yaml",
     "documents": "content/documents.yaml",
+    "rights": "content/rights.yaml",
+    "advice": "content/advice.yaml",
+    "sectors": "content/sectors.yaml",
+    "trades": "content/sectors.yaml",
     "categories": "content/case-categories.yaml",
 }
 
@@ -31,6 +35,8 @@ def check_translations(built: Built, before: Collection[Issue]) -> Iterator[Issu
 def file_of(key: str) -> str:
     """The French file a text key belongs to."""
     place = key.partition(":")[0]
+    if place == "services":  # one file each; which folder, only the file that is there can tell
+        return "content/directory/"
     return _FILE_OF.get(place, f"flows/{place.partition('/')[0]}.yaml")
 
 
@@ -63,7 +69,7 @@ class _Translations:
             source = self.built.sources.get(key)
             if source is not None and translation.words:
                 yield from self._one(key, source, translation, po, language)
-            elif source is None and file_of(key) not in explained:
+            elif source is None and not any(path.startswith(file_of(key)) for path in explained):
                 yield found("po_unknown", po, translation.line, key)
 
     def _small_words(self, language: str, line: int) -> Iterator[Issue]:

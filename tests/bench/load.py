@@ -23,6 +23,7 @@ AT = {
     "documents/country": {"kind": "tap", "tap": "documents/country:morocco"},
     "documents/applies": {"kind": "text", "text": "1, 3"},
     "documents/missing": {"kind": "tap", "tap": "documents/missing:no"},
+    "documents/again": {"kind": "tap", "tap": "documents/again:anew"},
     "complaint/safe": {"kind": "tap", "tap": "complaint/safe:yes"},
     "complaint/kind": {"kind": "tap", "tap": "complaint/kind:delay"},
     "complaint/identity": {"kind": "tap", "tap": "complaint/identity:no"},

@@ -200,6 +200,86 @@ person: {label: Parler à une personne, kind: request, restricted: false, reply_
   label: Papier de séjour
   when: {situation: [abroad]}
 """,
+    "content/sources.yaml": "report-2022: {title: Un rapport, publisher: Un bureau, year: 2022}\n",
+    "content/regions.yaml": """\
+north:
+  label: Nord
+  pcode: XX01
+  neighbours: [south]
+  cercles:
+    hills: {label: Collines}
+    river: {label: Fleuve, words: [riviere]}
+  source: report-2022, carte
+  source_year: 2022
+south:
+  label: Sud
+  neighbours: [north]
+  source: report-2022, carte
+  source_year: 2022
+""",
+    "content/sectors.yaml": """\
+metal:
+  label: Métal
+  trades:
+    welding:
+      {label: Soudure, words: [soudeur], close_to: [metalwork], source: "report-2022, liste", source_year: 2022}
+    metalwork: {label: Ferronnerie, source: "report-2022, liste", source_year: 2022}
+wood:
+  label: Bois
+  trades:
+    carpentry: {label: Menuiserie, words: [menuisier], source: "report-2022, liste", source_year: 2022}
+""",
+    "content/directory/north/centre_north.yaml": """\
+name: Centre du Nord
+short: Centre Nord
+kind: training_centre
+audience: public
+agreement: unknown
+regions: [north]
+place: Ville du Nord
+trades: [welding, carpentry]
+gives: On y apprend un métier.
+conditions: Il faut avoir 15 ans.
+who: {age_min: 15}
+bring: [identity]
+contact: {phone: ["+223 00"]}
+source: report-2022, tableau 1
+source_year: 2022
+""",
+    "content/directory/south/workshop_south.yaml": """\
+name: Atelier du Sud
+short: Atelier Sud
+kind: training_centre
+audience: public
+agreement: signed
+regions: [south]
+trades: [metalwork]
+gives: On y travaille le fer.
+source: report-2022, tableau 1
+source_year: 2021
+""",
+    "content/directory/national/agency.yaml": """\
+name: Agence
+short: Agence
+kind: employment
+audience: public
+agreement: unknown
+nationwide: true
+gives: On y cherche du travail.
+source: report-2022, tableau 2
+source_year: 2022
+""",
+    "content/directory/national/donor.yaml": """\
+name: Bailleur
+short: Bailleur
+kind: donor
+audience: staff
+agreement: unknown
+nationwide: true
+gives: Finance des projets.
+source: report-2022, tableau 2
+source_year: 2022
+""",
     "content/keywords/fr.yaml": 'menu: [menu]\nback: [retour]\n"yes": [oui]\n"no": [non]\nskip: [passer]\n',
     "content/keywords/en.yaml": 'menu: [menu]\nback: [back]\n"yes": ["yes"]\n"no": ["no"]\nskip: [skip]\n',
     "content/safety/fr.yaml": "suicide: [je veux mourir]\nnot: [mort de rire]\n",

@@ -55,7 +55,7 @@ def test_the_organisation():
     assert organisation.on_call.contact == "70 00 00 00"
     assert (organisation.reply_within, organisation.hold) == (timedelta(hours=120), timedelta(hours=48))
     assert small_library().categories["conduct"].restricted
-    assert [paper.key for paper in small_library().documents] == ["identity", "permit"]
+    assert [paper.key for paper in small_library().lists["documents"]] == ["identity", "permit"]
 
 
 def test_the_engine_runs_on_it():

@@ -12,6 +12,7 @@ from tests.library.small import MAIN, changed, line_of, small_files
 
 EN = "locales/en/LC_MESSAGES/bot.po"
 LONG = "k" * 50
+CENTRE = "content/directory/north/centre_north.yaml"
 
 # sort, file, what stands there, what is planted, text of the line where it is told (and its file, if another)
 PLANTED = [
@@ -70,6 +71,21 @@ PLANTED = [
     ("word_taken", "flows/person.yaml", "[humain, human]", "[humain, human, Rétour]", "keywords"),
     ("label_taken", "flows/lost.yaml", "Essayer encore", "Plainte", "Plainte"),
     ("label_taken", "flows/lost.yaml", "Essayer encore", "Menu", "Menu"),
+    # ---- the directory
+    ("unknown_entry", "content/regions.yaml", "neighbours: [south]", "neighbours: [south, soth]", "soth"),
+    ("one_sided", "content/regions.yaml", "neighbours: [south]", "neighbours: []", "neighbours: [north]"),
+    ("long_label", "content/regions.yaml", "label: Collines", "label: Les plus hautes des collines", "plus hautes"),
+    ("same_word", "content/sectors.yaml", "[menuisier]", "[soudeur]", "Menuiserie"),
+    ("unknown_entry", "content/sectors.yaml", "[metalwork]", "[metalwrok]", "metalwrok"),
+    ("unknown_source", "content/sectors.yaml", "report-2022, liste", "raport-2022, liste", "words: [soudeur]"),
+    ("unknown_key", CENTRE, "place: Ville", "places: Ville", "places:"),
+    ("wrong_word", CENTRE, "audience: public", "audience: everybody", "everybody"),
+    ("wrong_word", CENTRE, "agreement: unknown", "agreement: sure", "sure"),
+    ("unknown_entry", CENTRE, "[welding, carpentry]", "[weldin, carpentry]", "weldin"),
+    ("unknown_entry", CENTRE, "regions: [north]", "regions: [nort]", "nort"),
+    ("unknown_entry", CENTRE, "bring: [identity]", "bring: [passport]", "passport"),
+    ("bad_value", CENTRE, "source_year: 2022", 'source_year: 2022\nverified_on: "hier"', "hier"),
+    ("same_short", "content/directory/south/workshop_south.yaml", "short: Atelier Sud", "short: Centre Nord", "short"),
     # ---- languages
     ("unknown_language", "content/organisation.yaml", "  en: required", "  en: required\n  xyz: optional", "xyz"),
 ]  # fmt: skip

@@ -101,7 +101,7 @@ def test_a_press_on_a_button_that_is_nowhere_is_told(stage, tap):
 
 def test_a_language_nobody_offers_is_told(stage):
     """A talk in a language that organisation.yaml does not name."""
-    assert "organisation.yaml" in play(stage, "# Menu\nlanguage: bm\nyou: x\n", "bm").problem
+    assert "organisation.yaml" in play(stage, "# Menu\nlanguage: snk\nyou: x\n", "snk").problem
 
 
 GOOD = "# Menu\nlanguage: fr\nyou: bonjour\nbot: Que voulez-vous faire ?\n"

@@ -125,7 +125,7 @@ def test_an_edited_audit_row_is_found(at_home, tmp_path):
 
 def test_talk_in_the_terminal(at_home):
     """Somebody types, and reads numbered choices; a request for a person is there for staff after."""
-    said = at_home.segin("talk", stdin="1\n1\n3\n4\n2\nJe veux demander.\n").stdout
+    said = at_home.segin("talk", stdin="1\n1\n3\n8\n2\nJe veux demander.\n").stdout
     assert "1. Français" in said
     assert "Numéro" in said
     (case,) = at_home.cases()

@@ -4,7 +4,7 @@ One class, one kind: its docstring is the editors' documentation (`flows/README.
 fields are what an editor may write. To add one: write the class, decorate it with `@kind`, record a case.
 """
 
-from bot.dialogue.steps import ask, cases, choose, decide, speak
+from bot.dialogue.steps import ask, browse, cases, choose, decide, speak
 from bot.dialogue.steps.base import KINDS, Exit, Miss, Move, Restart, Return, Step, Stop, Wait, kind
 
 __all__ = [
@@ -18,6 +18,7 @@ __all__ = [
     "Stop",
     "Wait",
     "ask",
+    "browse",
     "cases",
     "choose",
     "decide",

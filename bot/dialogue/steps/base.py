@@ -10,6 +10,9 @@ if TYPE_CHECKING:
     from bot.dialogue.scene import Scene
 
 
+KNOWN, NONE = "known", "none"  # exits of a step that asks nothing: the answer is known, there is nothing to choose
+
+
 @dataclass(frozen=True, slots=True)
 class Exit:
     """Leave the step by this way of the flow's table."""
@@ -82,6 +85,10 @@ class Step:
         """Text key → French words of everything this step may say or show."""
         return {self.text_key: self.say} if self.say else {}
 
+    def saves(self) -> tuple[str, ...]:
+        """The answers this step may save."""
+        return (self.save_as,) if self.save_as else ()
+
     def label_of(self, value: str) -> str:  # noqa: ARG002 - kinds with labels use it
         """The text key to show for a saved value; "" when the value is shown as it is."""
         return ""
@@ -89,6 +96,10 @@ class Step:
     def exits(self) -> Mapping[str, str]:
         """Exit key → target step (`step` here, `flow.step` elsewhere)."""
         return {"go": self.go} if self.go else {}
+
+    def passing(self) -> Mapping[str, str]:
+        """The exits, of a step that waits, by which it may be left at once without a question."""
+        return {}
 
     def options(self, scene: "Scene") -> tuple[Option, ...]:  # noqa: ARG002 - kinds with options use it
         """What can be tapped now."""

@@ -44,10 +44,10 @@ class Open(Step):
     """Ouvre un dossier que des personnes liront ; avant cette étape, rien n'est déposé.
 
     `open` dit sa sorte, `category` une catégorie de content/case-categories.yaml, fixe ou `{from: réponse}`.
-    `include` nomme les réponses qui partent avec le dossier (toutes, sans `include`). Quand la condition
-    `anonymous` est vraie, rien de ce qui mène à la personne ne reste. `hold: true` : à partir d'ici, l'équipe et
-    la personne s'écrivent. `in_chat` est la condition pour répondre dans cette discussion (toujours, sans
-    `in_chat`). Les mots de l'étape viennent après ; ils peuvent contenir `{case.reference}`,
+    `include` nomme ce qui part avec le dossier, des réponses ou ce qui est retenu (sans `include` : les réponses).
+    Quand la condition `anonymous` est vraie, rien de ce qui mène à la personne ne reste. `hold: true` : à partir
+    d'ici, l'équipe et la personne s'écrivent. `in_chat` est la condition pour répondre dans cette discussion
+    (toujours, sans `in_chat`). Les mots de l'étape viennent après ; ils peuvent contenir `{case.reference}`,
     `{case.receipt}` (les 16 chiffres à garder) et `{case.deadline}`. Une réponse nommée `region` donne au dossier
     sa région : l'équipe de cette région le voit.
 
@@ -69,7 +69,7 @@ class Open(Step):
 
     def enter(self, scene: "Scene") -> Move:
         answers = scene.frame.answers
-        story = {name: answers[name] for name in self.include or answers if name in answers}
+        story = {name: scene.look(name) for name in self.include or answers if scene.look(name) is not None}
         anonymous = bool(self.anonymous) and scene.holds(self.anonymous)
         scene.ask_host(
             OpenCase(

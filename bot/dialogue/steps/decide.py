@@ -1,7 +1,7 @@
 """Steps that decide, look up, remember, and call other flows; none of them waits."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, ClassVar, Literal
 
 from bot.dialogue.model import Alert, Forget
@@ -88,7 +88,9 @@ class Remember(Step):
     def enter(self, scene: "Scene") -> Move:
         scene.speak(self)
         for name, value in self.remember.items():
-            scene.remember(name, scene.look(str(value["from"])) if isinstance(value, Mapping) else value)
+            kept = scene.look(str(value["from"])) if isinstance(value, Mapping) else value
+            if kept is not None:  # the question was passed
+                scene.remember(name, kept)
         return Exit()
 
 
@@ -97,8 +99,9 @@ class Remember(Step):
 class Query(Step):
     """Cherche une liste, la garde sous `save_as` ; dans un texte, elle a une ligne par entrée.
 
-    `query: documents` donne les papiers de content/documents.yaml dont le `when` est vrai. `none` dit où aller quand
-    rien n'est trouvé.
+    `query: documents` donne les papiers de content/documents.yaml dont le `when` est vrai ; `rights` les droits de
+    content/rights.yaml, `advice` les conseils de content/advice.yaml. `of: {topic: arrival}` garde d'abord la réponse
+    `topic`, comme si la personne l'avait donnée. `none` dit où aller quand rien n'est trouvé.
 
     Example:
         papers: {query: documents, save_as: papers, go: show, none: nothing}
@@ -106,8 +109,12 @@ class Query(Step):
 
     SHARED: ClassVar[tuple[str, ...]] = ("say", "go", "save_as")
     NEEDS: ClassVar[tuple[str, ...]] = ("go", "save_as")
-    query: Literal["documents"]
+    query: Literal["documents", "rights", "advice"]
     none: str = ""
+    of: Mapping[str, str] = field(default_factory=dict)
+
+    def saves(self) -> tuple[str, ...]:
+        return (*super().saves(), *self.of)
 
     def label_of(self, value: str) -> str:
         return f"{self.query}:{value}"
@@ -117,7 +124,9 @@ class Query(Step):
 
     def enter(self, scene: "Scene") -> Move:
         scene.speak(self)
-        found = [document.key for document in scene.library.documents if scene.holds(document.when)]
+        for name, value in self.of.items():
+            scene.save(name, value)
+        found = [entry.key for entry in scene.library.lists[self.query] if scene.holds(entry.when)]
         scene.save(self.save_as, found)
         return Exit("go" if found else "none")
 
