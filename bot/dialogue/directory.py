@@ -155,8 +155,8 @@ class Directory:
         return tuple(dict.fromkeys(trade.sector for trade in self.trades.values()))
 
     def fitting(self, wish: Wish, today: date) -> tuple[Found, ...]:
-        """The services to show, best first: what is fresh before what is old, what is for everybody before what is
-        for few, then by `USE`, by whom it is made for, how near it is, when it was seen, and how much it is of this place.
+        """The services to show, best first: what is fresh before what is old, what is for everybody before what
+        is for few, then by `USE`, whom it is made for, how near it is, when it was seen, how much it is of this place.
         """
         found = [
             one

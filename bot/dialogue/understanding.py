@@ -32,8 +32,8 @@ _UNKNOWN = 0.7  # a word nobody used before: it makes everything less sure
 _SMOOTH = 0.05
 
 _LEAST, _SURE = 1.8, 3.2  # strength below which nothing was understood, and from which a winner may be sure
-_CLOSE, _CLEAR = 1.5, 2.0  # targets this near to the best are asked about; a winner this far ahead is sure
-_FIRST_LEAST, _FIRST_CLOSE = 0.3, 5.0  # the same for those of FIRST, on the safe side
+_CLOSE, _CLEAR = 2.0, 2.0  # targets this near to the best are asked about; a winner this far ahead is sure
+_FIRST_LEAST, _FIRST_CLOSE = 0.1, 6.0  # the same for those of FIRST, on the safe side
 _FIRST_ALONE = 1.8  # … and where nothing else was understood
 _ASKED = 3  # targets at most
 
@@ -158,14 +158,13 @@ class Phrases:
             for feature, weight in weighed.items():
                 totals[feature][place] += weight / length
         words = (feature for feature in seen if feature.isalpha() and len(feature) >= _WORD_TYPO)
-        exact = {fold(text): target for target, text in said}
         return cls(
             targets=targets,
             cutter=cutter,
             weights=weights,
             speaks=_log_odds(totals, len(targets)),
             typos=_without_a_letter(words),
-            exact=exact,
+            exact={fold(text): target for target, text in said},
             within=within or {},
             unknown=log(len(read) + 1),
         )
@@ -177,8 +176,8 @@ class Phrases:
             return ()
         ranked, slots = self.ranked(text)
         chosen = _chosen(ranked, self.exact.get(said, ""))
-        if "cercle" in slots:
-            slots.setdefault("region", self.within.get(slots["cercle"], ""))
+        if slots.get("cercle") in self.within:
+            slots["region"] = self.within[slots["cercle"]]
         return tuple(Meaning(target, slots, sure) for target, sure in chosen)
 
     def ranked(self, text: str) -> tuple[list[tuple[float, str]], dict[str, str]]:
@@ -225,11 +224,13 @@ def _chosen(ranked: Sequence[tuple[float, str]], exact: str) -> list[tuple[str, 
     least = max(_FIRST_ALONE, best - _CLOSE) if little else max(_FIRST_LEAST, best - _FIRST_CLOSE)
     grave = [one for one in FIRST if strengths.get(one, 0.0) >= least]
     if little:
-        return [(one, False) for one in grave]
+        return [(one, False) for one in (FIRST if grave else ())]
     near = [target for strength, target in ranked if strength > best - _CLOSE and strength >= _LEAST]
     if not grave and near[1:2] == [NOWHERE]:
         near = near[:1]
     near = [*grave, *(target for target in near if target not in (*grave, NOWHERE))][:_ASKED]
+    if len(near) == 1 and near[0] in FIRST and best < _SURE:
+        near = list(FIRST)  # one is easily taken for the other
     return [(target, sure and len(near) == 1) for target in near]
 
 

@@ -39,7 +39,7 @@ DESTINATIONS = {
     "elsewhere": "elsewhere", "elsewhere/abroad": "abroad", "elsewhere/minor": "minor",
     "elsewhere/helping": "helping", "complaint": "complaint", "complaint/grave": "grave", "distress": "distress",
     "status": "status", "person": "person", "language": "language", "stop": "stop", "erase": "erase",
-    "help": "help", "greeting": "greeting", "main": "greeting", "way_out": "stop",
+    "help": "help", "greeting": "greeting", "main": "menu", "way_out": "stop",
 }  # fmt: skip
 
 
@@ -67,6 +67,8 @@ class Outcome:
         """right, asked (right too), nowhere or wrong."""
         if not self.went:
             return "right" if "none" in self.phrase.to else "nowhere"
+        if self.went == ("menu",):  # shown again
+            return "right" if {"greeting", "none"} & set(self.phrase.to) else "nowhere"
         if self.phrase.to[0] == "none" and self.asked:
             return "asked"
         if not self.asked:
