@@ -45,6 +45,12 @@ def _place(label: str) -> bytes:
     return framed(_VERSION, label.encode())
 
 
+@lru_cache(maxsize=64)
+def _wrapped_by(name: bytes) -> bytes:
+    """The associated data of data keys that a master key wraps; used for every contact read."""
+    return framed(_VERSION, _WRAP_LABEL, name)
+
+
 class DataKey:
     """The key of one contact or one case."""
 
@@ -174,7 +180,7 @@ class KeyRing:
         """A data key, sealed with the newest master key; the blob names that key."""
         name = self._newest.encode()
         nonce = os.urandom(_NONCE_BYTES)
-        sealed = self._aeads[self._newest].encrypt(nonce, data_key, framed(_VERSION, _WRAP_LABEL, name))
+        sealed = self._aeads[self._newest].encrypt(nonce, data_key, _wrapped_by(name))
         return b"".join((_VERSION, bytes((len(name),)), name, nonce, sealed))
 
     def unwrap(self, blob: bytes) -> bytes:
@@ -184,7 +190,7 @@ class KeyRing:
         if aead is None:
             raise UnknownKey(name.decode("ascii", "replace"))
         try:
-            return aead.decrypt(rest[:_NONCE_BYTES], rest[_NONCE_BYTES:], framed(_VERSION, _WRAP_LABEL, name))
+            return aead.decrypt(rest[:_NONCE_BYTES], rest[_NONCE_BYTES:], _wrapped_by(name))
         except InvalidTag:
             raise Tampered("data key") from None
 

@@ -8,19 +8,23 @@ from bot.dialogue.model import Conversation, Frame
 
 def without_drafts(library: Library, conversation: Conversation) -> Conversation:
     """The conversation up to the first flow that holds something private: that flow and all on top of it are gone."""
-    kept = []
+    return replace(conversation, frames=_kept(library, conversation))
+
+
+def has_drafts(library: Library, conversation: Conversation) -> bool:
+    """Whether something private was said in a dialogue not finished yet."""
+    return len(_kept(library, conversation)) < len(conversation.frames)
+
+
+def _kept(library: Library, conversation: Conversation) -> tuple[Frame, ...]:
+    kept: list[Frame] = []
     for frame in conversation.frames:
         if _is_private(library, frame):
             break
         kept.append(frame)
     while kept and len(kept) < len(conversation.frames) and not _waits(library, kept[-1]):
         kept.pop()  # it only called what is dropped
-    return replace(conversation, frames=tuple(kept))
-
-
-def has_drafts(library: Library, conversation: Conversation) -> bool:
-    """Whether something private was said in a dialogue not finished yet."""
-    return without_drafts(library, conversation).frames != conversation.frames
+    return tuple(kept)
 
 
 def _is_private(library: Library, frame: Frame) -> bool:

@@ -58,7 +58,9 @@ class _Turn(Moves):
     # ------------------------------------------------------------ what is tried, in order
 
     def take(self, heard: Heard) -> None:
-        heard = replace(heard, text=matching.clean(heard.text))
+        text = matching.clean(heard.text)
+        if text != heard.text:
+            heard = replace(heard, text=text)
         began = bool(self.scene.conversation.frames)
         if not began:
             self._go_in("main", "menu" if self.scene.conversation.language else self.library.flows["main"].start)
@@ -95,7 +97,7 @@ class _Turn(Moves):
         if tuple(kept) == frames and self.scene.step.WAITS:
             return False
         self._release()
-        self.scene.conversation = replace(self.scene.conversation, frames=tuple(kept) or (Frame("main", "menu"),))
+        self.scene.change(frames=tuple(kept) or (Frame("main", "menu"),))
         self.scene.say(Text(key="words:carried_over"))
         self._enter()
         return True
@@ -108,7 +110,7 @@ class _Turn(Moves):
             return
         asked = isinstance(self.scene.step, ask.Ask) and not self.scene.conversation.hold
         if asked and isinstance(self.scene.step.hear(self.scene, heard), Exit):
-            self.scene.conversation = self.scene.conversation.with_top(answered=True)
+            self.scene.change_top(answered=True)
         self._drop_wish()
         if kind != "weary":  # tired to death, most likely; the flow asks, and tells if it is more
             self.scene.effects.append(Alert(kind))
@@ -153,36 +155,37 @@ class _Turn(Moves):
             return
         if self._at_hold():
             self._release()
-        self._move(here.hear(self.scene, replace(heard, text=key)))
+        self._move(here.hear(self.scene, Heard("tap", key, heard.tap)))
 
     def _everywhere(self, heard: Heard, *, began: bool) -> bool:
-        if heard.kind != "text" or (began and self._is_label(heard.text)):
+        if heard.kind != "text":
             return False
-        vocabulary = self.library.vocabulary
+        folded, vocabulary = matching.fold(heard.text), self.library.vocabulary
+        if began and self._is_label(folded):
+            return False
         # in the midst of a story only the bare word counts: "mon retour" is no "retour"
         story = isinstance(self.scene.step, ask.Ask)
-        if not (began or self.scene.conversation.language) and self._says(heard.text, vocabulary.menu, bare=True):
+
+        def said(words: tuple[str, ...]) -> bool:
+            return folded in words if story else matching.is_word(heard.text, words, vocabulary)
+
+        if not (began or self.scene.conversation.language) and folded in vocabulary.menu:
             return False  # the first word ever: language and privacy come before the menu
-        if self._says(heard.text, vocabulary.menu, bare=story):
+        if said(vocabulary.menu):
             self._drop_wish()
             self._leave("main.menu")
-        elif self._says(heard.text, vocabulary.back, bare=story):
+        elif said(vocabulary.back):
             self._back()
         else:
             anywhere = self.library.anywhere
-            folded = matching.fold(heard.text)
             flow = anywhere.get(folded) if story else matching.keyword(heard.text, anywhere, vocabulary)
             if flow is None:
                 return False
             self._call(flow)
         return True
 
-    def _says(self, text: str, words: tuple[str, ...], *, bare: bool) -> bool:
-        return matching.fold(text) in words if bare else matching.is_word(text, words, self.library.vocabulary)
-
-    def _is_label(self, text: str) -> bool:
+    def _is_label(self, folded: str) -> bool:
         """Exactly what a button of the waiting step says: then that is meant, and no word for everywhere."""
-        folded = matching.fold(text)
         taps = (option.label.key for option in self.scene.step.options(self.scene) if option.label.key)
         return any(folded in self.library.candidates[tap].names for tap in taps if tap in self.library.candidates)
 
@@ -207,7 +210,7 @@ class _Turn(Moves):
         if held is None or not self._at_hold() or heard.kind == "start":
             return False
         if self.scene.world.now >= held.until:  # they were told when it ended
-            self.scene.conversation = replace(self.scene.conversation, hold=None)
+            self.scene.change(hold=None)
             return False
         content = holding.spoken(heard)
         if content is None:
@@ -257,6 +260,10 @@ class _Turn(Moves):
 
     def _first_words(self, heard: Heard | None, opening: list[Say]) -> None:
         """Who begins with a sentence is led there: at once, or after the first questions."""
+        said = heard.text if heard and heard.kind == "text" else ""
+        if said and heard and not self._before_menu() and self._is_label(matching.fold(said)):
+            self._answered(heard)  # a choice of the menu, written without asking for it
+            return
         found = leading.meanings(self.scene, heard.text) if heard and heard.kind == "text" else ()
         found = tuple(one for one in found if one.target != GREETING)
         if found and self._before_menu() and not _may_be_distress(found):
@@ -281,14 +288,6 @@ class _Turn(Moves):
 
     def _wish(self, found: tuple[Meaning, ...]) -> None:
         self.scene.remember(leading.WISH, leading.wish_of(found))
-
-    def _drop_wish(self) -> object:
-        """Take the wish out of the facts."""
-        facts = dict(self.scene.conversation.facts)
-        wish = facts.pop(leading.WISH, None)
-        if wish is not None:
-            self.scene.conversation = replace(self.scene.conversation, facts=facts)
-        return wish
 
 
 def _may_be_distress(found: tuple[Meaning, ...]) -> bool:

@@ -31,8 +31,17 @@ def place_of(flows: Mapping[str, Flow], target: str) -> tuple[str, str] | None:
 
 
 def meanings(scene: Scene, text: str) -> tuple[Meaning, ...]:
-    """What a text may mean that leads elsewhere from here, the likeliest first."""
-    return tuple(one for one in scene.library.phrases.meanings(text) if _leads(scene, one, text))
+    """What a text may mean that leads elsewhere from here, the likeliest first.
+
+    Yes, no and the like are answers, whatever was asked; a single word says enough only at the menu.
+    """
+    library, folded = scene.library, matching.fold(text)
+    little = library.vocabulary
+    if any(folded in words for words in (little.yes, little.no, little.skip, little.done, little.all, little.none)):
+        return ()
+    if " " not in folded and (scene.frame.flow, scene.frame.step) != MENU:
+        return ()
+    return tuple(one for one in library.phrases.meanings(text) if _leads(scene, one, text))
 
 
 def _leads(scene: Scene, one: Meaning, text: str) -> bool:

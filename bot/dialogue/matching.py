@@ -162,6 +162,8 @@ def _by_part(words: list[str], candidates: Sequence[Candidate], vocabulary: Voca
 
 def _begins(name: str, start: str, little: AbstractSet[str]) -> bool:
     """Whether a label begins with these letters, its first articles left aside."""
+    if start not in name:
+        return False
     words = name.split()
     while len(words) > 1 and words[0] in little:
         words = words[1:]
@@ -258,14 +260,15 @@ def choose_many(text: str, candidates: Sequence[Candidate], vocabulary: Vocabula
     parts = _parts(shown, vocabulary) if len(shown) <= 20 * LONGEST_CHOICE else []
     if not 0 < len(parts) <= _MOST_PARTS:
         return (), (shown,)
+    links = vocabulary.joining | vocabulary.either
     labels: dict[str, set[str]] = {}
     for one in candidates:
         for name in one.names:
-            labels.setdefault(_unlinked(name, vocabulary), set()).add(one.key)
+            labels.setdefault(_unlinked(name, links), set()).add(one.key)
     picked: set[str] = set()
     unclear: list[str] = []
     while parts:
-        taken, keys = _longest_label(parts, labels, vocabulary)
+        taken, keys = _longest_label(parts, labels, links)
         if not keys:
             taken, keys = 1, _one_part(parts[0], candidates, vocabulary)
         picked.update(keys)
@@ -280,15 +283,14 @@ def _parts(shown: str, vocabulary: Vocabulary) -> list[str]:
     return [part.strip() for part in _separators.split(apart) if fold(part)]
 
 
-def _unlinked(folded: str, vocabulary: Vocabulary) -> str:
-    links = vocabulary.joining | vocabulary.either
+def _unlinked(folded: str, links: AbstractSet[str]) -> str:
     return " ".join(word for word in folded.split() if word not in links)
 
 
-def _longest_label(parts: list[str], labels: Mapping[str, set[str]], vocabulary: Vocabulary) -> tuple[int, _Keys]:
+def _longest_label(parts: list[str], labels: Mapping[str, set[str]], links: AbstractSet[str]) -> tuple[int, _Keys]:
     """Labels hold commas and "et" themselves: how many parts make up one label, and its key."""
     for count in range(min(len(parts), 5), 1, -1):
-        keys = labels.get(_unlinked(fold(" ".join(parts[:count])), vocabulary), set())
+        keys = labels.get(_unlinked(fold(" ".join(parts[:count])), links), set())
         if len(keys) == 1:
             return count, tuple(keys)
     return 1, ()

@@ -7,7 +7,7 @@ All of it is frozen: a turn that fails leaves nothing half done.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import datetime
 
 SOURCE_LANGUAGE = "fr"  # editors write it; every other language is made from it
@@ -134,9 +134,6 @@ class Conversation:
     @property
     def top(self) -> Frame:
         return self.frames[-1]
-
-    def with_top(self, **changes: object) -> "Conversation":
-        return replace(self, frames=(*self.frames[:-1], replace(self.frames[-1], **changes)))  # type: ignore[arg-type]
 
 
 # ---------------------------------------------------------------- what a turn asks of the host

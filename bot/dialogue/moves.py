@@ -4,8 +4,6 @@ Inside a flow a step is changed by the flow's machine alone; `Call`, `Return`, `
 another flow are moves on the stack of frames.
 """
 
-from dataclasses import replace
-
 from bot.dialogue import holding, leading
 from bot.dialogue.leading import MENU
 from bot.dialogue.model import CallOff, Frame, Text
@@ -44,7 +42,7 @@ class Moves:
                     self._missed(move)
                     return
                 case Exit(key):
-                    self.scene.conversation = replace(self.scene.conversation, misses=0)
+                    self.scene.change(misses=0)
                     move = self._follow(key)
                 case Call(flow):
                     self._push(flow)
@@ -61,24 +59,22 @@ class Moves:
                 case Stop():
                     self._release()
                     self._drop_wish()
-                    self.scene.conversation = replace(self.scene.conversation, frames=())
+                    self.scene.change(frames=())
                     return
 
     def _follow(self, key: str) -> Move:
         frame, step = self.scene.frame, self.scene.step
-        target = step.exits()[key]
+        target = self.scene.flow.ways[step.name][key]
         if "." in target:
             self._release()
             flow, name = target.split(".")
             given = leading.fitting(self.library, flow, frame.answers) if frame.flow == leading.WHICH else {}
-            self.scene.conversation = replace(self.scene.conversation, frames=(Frame(flow, name, given),))
+            self.scene.change(frames=(Frame(flow, name, given),))
         else:
             trail = frame.trail
             if step.WAITS and key not in step.passing():  # a step that comes again (the menu) stands there once
                 trail = (*trail[: trail.index(step.name) if step.name in trail else None], step.name)
-            self.scene.conversation = self.scene.conversation.with_top(
-                step=self.scene.flow.move(step.name, key), trail=trail, answered=False
-            )
+            self.scene.change_top(step=self.scene.flow.move(step.name, key), trail=trail, answered=False)
         return self._come_in()
 
     def _come_in(self) -> Move:
@@ -91,16 +87,16 @@ class Moves:
         self._move(self._come_in())
 
     def _go_in(self, flow: str, step: str) -> None:
-        self.scene.conversation = replace(self.scene.conversation, frames=(Frame(flow, step),))
+        self.scene.change(frames=(Frame(flow, step),))
         self._enter()
 
     def _leave(self, target: str) -> None:
         self._release()
-        self.scene.conversation = replace(self.scene.conversation, misses=0)
+        self.scene.change(misses=0)
         self._go_in(*target.split("."))
 
     def _replace_top(self, frame: Frame) -> None:
-        self.scene.conversation = replace(self.scene.conversation, frames=(*self.scene.conversation.frames[:-1], frame))
+        self.scene.change(frames=(*self.scene.conversation.frames[:-1], frame))
 
     def _push(self, name: str, answers: dict[str, object] | None = None) -> None:
         """A flow on top; one that is already under way starts anew in its place."""
@@ -114,9 +110,7 @@ class Moves:
         if len(frames) >= MAX_FRAMES:
             frames = frames[-(MAX_FRAMES - 1) :]
         flow = self.library.flows[name]
-        self.scene.conversation = replace(
-            self.scene.conversation, frames=(*frames, Frame(name, flow.start, answers or {})), misses=0
-        )
+        self.scene.change(frames=(*frames, Frame(name, flow.start, answers or {})), misses=0)
 
     def _call(self, name: str, answers: dict[str, object] | None = None) -> None:
         self._push(name, answers)
@@ -124,7 +118,7 @@ class Moves:
 
     def _pop(self) -> None:
         frames = self.scene.conversation.frames[:-1]
-        self.scene.conversation = replace(self.scene.conversation, frames=frames or (Frame("main", "menu"),))
+        self.scene.change(frames=frames or (Frame("main", "menu"),))
 
     def _back(self) -> None:
         """To the question before; what was answered since is undone. Never past an effect."""
@@ -149,7 +143,7 @@ class Moves:
         self._replace_top(Frame(frame.flow, name, answers, frame.trail[:-1]))
         undone = self.scene.flow.remembered_after(name)
         facts = {fact: value for fact, value in self.scene.conversation.facts.items() if fact not in undone}
-        self.scene.conversation = replace(self.scene.conversation, facts=facts)
+        self.scene.change(facts=facts)
         self._enter()
 
     # ------------------------------------------------------------ asking again
@@ -157,7 +151,7 @@ class Moves:
     def _missed(self, miss: Miss) -> None:
         """Kindly, then more simply, then a person."""
         step, misses = self.scene.step, self.scene.conversation.misses + 1
-        self.scene.conversation = replace(self.scene.conversation, misses=misses)
+        self.scene.change(misses=misses)
         options = step.options(self.scene)
         many = step.KIND == "pick"
         accepts = step.accepts()
@@ -183,7 +177,7 @@ class Moves:
         held = self.scene.conversation.hold
         if held and self.scene.world.now < held.until:  # once it is over, they are told so
             self.scene.effects.append(CallOff(holding.hold_name(held.case)))
-        self.scene.conversation = replace(self.scene.conversation, hold=None)
+        self.scene.change(hold=None)
 
     def _before_menu(self) -> bool:
         """Whether the first questions (language, privacy) are not over yet."""
@@ -208,7 +202,7 @@ class Moves:
             self._replace_top(frame)
         else:
             self._release()
-            self.scene.conversation = replace(self.scene.conversation, frames=(frame,), misses=0)
+            self.scene.change(frames=(frame,), misses=0)
         return True
 
     def _drop_wish(self) -> object:
@@ -216,5 +210,5 @@ class Moves:
         facts = dict(self.scene.conversation.facts)
         wish = facts.pop(leading.WISH, None)
         if wish is not None:
-            self.scene.conversation = replace(self.scene.conversation, facts=facts)
+            self.scene.change(facts=facts)
         return wish

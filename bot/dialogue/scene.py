@@ -52,7 +52,7 @@ class Scene:
 
     @property
     def frame(self) -> Frame:
-        return self.conversation.top
+        return self.conversation.frames[-1]
 
     @property
     def flow(self) -> Flow:
@@ -137,6 +137,18 @@ class Scene:
 
     # ------------------------------------------------------------ doing
 
+    def change(self, **parts: object) -> None:
+        """Put these parts into the conversation; it is made anew only when one of them is another."""
+        for name, part in parts.items():
+            if getattr(self.conversation, name) is not part:
+                self.conversation = replace(self.conversation, **parts)  # type: ignore[arg-type]
+                return
+
+    def change_top(self, **parts: object) -> None:
+        """The same for the frame that speaks."""
+        frames = self.conversation.frames
+        self.change(frames=(*frames[:-1], replace(frames[-1], **parts)))  # type: ignore[arg-type]
+
     def say(
         self, text: Text, options: Iterable[Option] = (), *, many: bool = False, accepts: Iterable[str] = ()
     ) -> None:
@@ -150,20 +162,18 @@ class Scene:
     def ask_host(self, effect: Effect) -> None:
         """An effect can't be undone: Back never passes it."""
         self.effects.append(effect)
-        self.conversation = replace(
-            self.conversation, frames=tuple(replace(frame, trail=()) for frame in self.conversation.frames)
-        )
+        self.change(frames=tuple(replace(frame, trail=()) for frame in self.conversation.frames))
 
     def save(self, name: str, value: object) -> None:
-        self.conversation = self.conversation.with_top(answers={**self.frame.answers, name: value})
+        self.change_top(answers={**self.frame.answers, name: value})
 
     def drop(self, *names: str) -> None:
         kept = {name: value for name, value in self.frame.answers.items() if name not in names}
         if len(kept) < len(self.frame.answers):
-            self.conversation = self.conversation.with_top(answers=kept)
+            self.change_top(answers=kept)
 
     def remember(self, name: str, value: object) -> None:
-        self.conversation = replace(self.conversation, facts={**self.conversation.facts, name: value})
+        self.change(facts={**self.conversation.facts, name: value})
 
     def case_values(self, case: CaseView) -> dict[str, Text]:
         """What may be said of a case."""

@@ -7,7 +7,8 @@ by how much more often it stands in that target's examples than in all others (n
 loudly the rarer it is. What is said of no target with any strength means nothing; a clear winner is **sure**; where
 several come close, all are given and the engine asks.
 
-Danger and abuse (`FIRST`) are never outweighed: where they may be meant, they come first.
+Danger and abuse (`FIRST`) are never outweighed: unless they are clearly implausible they are asked about, first. In a
+long message they are looked for in every stretch of it, for a cry for help may stand in the midst of a request.
 """
 
 from array import array
@@ -33,9 +34,11 @@ _SMOOTH = 0.05
 
 _LEAST, _SURE = 1.8, 3.2  # strength below which nothing was understood, and from which a winner may be sure
 _CLOSE, _CLEAR = 2.0, 2.0  # targets this near to the best are asked about; a winner this far ahead is sure
-_FIRST_LEAST, _FIRST_CLOSE = 0.1, 6.0  # the same for those of FIRST, on the safe side
-_FIRST_ALONE = 1.8  # … and where nothing else was understood
+_FIRST_LEAST, _FIRST_SHARE = -1.5, 0.3  # one of FIRST is implausible below this, and this much of the best
+_FIRST_BOTH = 0.1  # … and beside the other one of FIRST, below this
+_FIRST_ALONE, _FIRST_CLOSE = 1.2, 3.0  # where nothing else was understood
 _ASKED = 3  # targets at most
+_STRETCH, _STEP, _PART = 7, 2, 1.0  # tokens of a long message in which FIRST is looked for alone, and what that costs
 
 _LONGEST = 60  # words of a message that are looked at
 _NAME_TYPO, _WORD_TYPO = 6, 5  # letters, from which one slip is forgiven
@@ -183,6 +186,15 @@ class Phrases:
     def ranked(self, text: str) -> tuple[list[tuple[float, str]], dict[str, str]]:
         """Every target with how strongly the text speaks for it, the strongest first; and the names in the text."""
         tokens, slots = self.cutter.cut(text, self.weights)
+        strength = self._strengths(tokens)
+        long = len(tokens) > _STRETCH
+        for start in range(0, len(tokens) - _STRETCH + _STEP, _STEP) if long else ():
+            part = self._strengths(tokens[start : start + _STRETCH])
+            strength |= {one: max(strength[one], part[one] - _PART) for one in FIRST if one in strength}
+        return sorted(((strong, target) for target, strong in strength.items()), reverse=True), slots
+
+    def _strengths(self, tokens: Sequence[tuple[str, tuple[str, ...]]]) -> dict[str, float]:
+        """How strongly these tokens speak for each target."""
         heard = self._heard(_features(tokens))
         length = _length(heard.values()) or 1.0
         strength = [0.0] * len(self.targets)
@@ -191,7 +203,7 @@ class Phrases:
             if speaks is not None:
                 share = weight / length
                 strength = [sum_ + share * odds for sum_, odds in zip(strength, speaks, strict=True)]
-        return sorted(zip(strength, self.targets, strict=True), reverse=True), slots
+        return dict(zip(self.targets, strength, strict=True))
 
     def _heard(self, features: Mapping[str, float]) -> dict[str, float]:
         """Features of a message by weight; a word nobody used counts as those a slip away, if there are any."""
@@ -221,8 +233,10 @@ def _chosen(ranked: Sequence[tuple[float, str]], exact: str) -> list[tuple[str, 
         return [(first, True)]
     strengths = {target: strength for strength, target in ranked}
     little = best < _LEAST or first == NOWHERE
-    least = max(_FIRST_ALONE, best - _CLOSE) if little else max(_FIRST_LEAST, best - _FIRST_CLOSE)
-    grave = [one for one in FIRST if strengths.get(one, 0.0) >= least]
+    least = max(_FIRST_ALONE, best - _FIRST_CLOSE) if little else _FIRST_LEAST + _FIRST_SHARE * best
+    likelier = max((strengths[one] for one in FIRST if one in strengths), default=0.0)
+    least = max(least, min(likelier, _FIRST_BOTH))
+    grave = [one for one in FIRST if one in strengths and strengths[one] >= least]
     if little:
         return [(one, False) for one in (FIRST if grave else ())]
     near = [target for strength, target in ranked if strength > best - _CLOSE and strength >= _LEAST]

@@ -517,6 +517,199 @@ I took my pills
 I don't want to be here anymore, I want to go home
 """
 
+FAMILIES = {  # said indirectly → what is heard
+    "farewell": (
+        "suicide",
+        """
+dites à ma mère que je l'aimais
+vous direz à maman que je lui demande pardon
+di a mes enfants que je les aime
+pardonnez moi tous, je pars loin
+ceci est mon dernier message
+adieu maman
+adieu ma famille
+on se reverra au paradis
+quand vous lirez ça je serai parti
+quand je serai mort
+vous n'entendrez plus parler de moi
+tell my mum i am sorry
+forgive me everybody i am going
+this is goodbye
+goodbye my family, we meet in heaven
+take care of my kids when i am gone
+aw ka yafa n ma
+aw ka yafa ne ma
+nin ye n ka kuma laban ye
+an bena ɲɔgɔn ye lahara
+aw kana kasi ne kosɔn
+""",
+    ),
+    "giving away": (
+        "suicide",
+        """
+prenez tout, j'ai plus besoin de rien là où je vais
+j'ai donné mes habits, plus besoin de rien sur terre
+i gave away all my things, i won't need them
+n mago t'u la tugun
+""",
+    ),
+    "means": (
+        "suicide",
+        """
+j'ai acheté du poison
+g achete le poison
+le poison est dans ma poche
+j'ai une corde
+la corde est prête
+les comprimés sont devant moi je prends tout
+je vais me verser de l'essence
+essence et allumettes
+i bought the poison
+i have poison with me
+i have got a rope
+the rope is ready
+the gun is loaded
+i will pour petrol on myself
+n ye posoni san
+n ye poson san
+posoni be n bolo
+n ye juru san ka n yere dulon
+n be esansi bon n yere kan
+""",
+    ),
+    "hope": (
+        "suicide",
+        """
+je ne sais même plus pourquoi je respire
+plus rien ne me retient sur cette terre
+personne ne pleurera pour moi
+jveu plu etr la
+i don't know why i am still alive
+nothing keeps me here
+n jigi bɛɛ tigɛra
+n jigi bee tigera
+n t'a dɔn n bɛ balo mun na
+n t'a don n be balo mun na
+""",
+    ),
+    "hunted": (
+        "danger",
+        """
+des hommes sont venus avec des fusils
+des gars avec kalach sont passés
+les djihadistes me cherchent
+ils savent où j'habite
+ils vont me retrouver
+il va me régler mon compte
+il veut ma peau
+ils ont brûlé ma maison
+gunmen came looking for me
+they know where i sleep
+they will find me
+the smuggler says he will burn our house
+cɛ dɔw nana ni marifa ye
+ce dow nana ni marifaw ye
+marifatigiw be n nini
+u bɛ n ɲini
+u bɛ na n kama
+""",
+    ),
+    "beaten": (
+        "danger",
+        """
+mon mari lève la main sur moi
+il m'a cassé le bras
+elle me verse de l'eau chaude
+j'ai des bleus partout à cause de mon mari
+he broke my arm
+madam pours hot water on me
+a ye n bolo kari
+""",
+    ),
+    "held": (
+        "held",
+        """
+elle m'enferme quand elle sort
+elle prend la clé et je reste dedans
+ils m'ont attaché
+il refuse que je parte
+je suis bloquée chez une dame
+madam locks me in
+they tied my hands
+we can't run away
+a bɛ da sɔgɔ n kan
+a be da tugu n kan
+u ye n bolow siri
+a tɛ sɔn n ka bɔ
+""",
+    ),
+    "passport": (
+        "held",
+        """
+le boss a mon passeport
+madame a pris mon pasepor
+my boss has my passport
+the lady took my papers
+n ka passeport bɛ patɔrɔn bolo
+patɔrɔn ye n ka passeport minɛ
+""",
+    ),
+    "over": (
+        "weary",
+        """
+c'est fini pour moi
+cest fini pr moi
+pour moi c'est terminé
+ce soir tout est fini
+j'ai plus d'espoir
+it's over for me
+my hope is gone
+a banna n ma
+a bana ne ma
+n ta banna
+jigi tɛ n na
+""",
+    ),
+}
+LOOK_ALIKE = """
+c'est fini pour moi aujourd'hui merci
+les inscriptions sont finies ?
+pardon j'ai pas compris
+pardon je suis en retard
+dites à ma mère que je suis bien arrivé
+prends soin de toi
+j'ai acheté du poison contre les rats
+j'ai acheté une corde pour ma chèvre
+je mets de l'essence dans la moto
+j'ai acheté des médicaments pour ma fille
+j'ai donné ma moto à réparer
+l'agent m'a appelé pour le rendez-vous
+il sait où je travaille
+ils vont venir me chercher à la gare
+ils me cherchent pour un travail
+le formateur veut que je sorte du groupe
+je me suis cassé le bras au chantier
+personne n'est venu à la fête
+vends moto sanili
+félicitations vous avez gagné 1 million
+it is over for me today, thanks
+i bought poison for the rats
+i bought a rope for my goat
+tell my mother i arrived
+sorry i am late
+they have my papers
+i want to leave this chat
+kɔngɔ bɛ n faga
+kongo be n faga
+minnɔgɔ bɛ n faga
+hakɛ to
+k'an bɛn sini
+n ye juru san misi kama
+n ka wari bɛɛ bɛ ban joona
+patɔrɔn ma n sara
+u ye n gɛn ka bɔ alizeri la
+"""
+
 
 def lines(text):
     return text.strip().splitlines()
@@ -544,6 +737,19 @@ def test_being_tired_to_death_is_heard(text):
 
 @pytest.mark.parametrize("text", lines(NOTHING))
 def test_everyday_words_are_left_alone(text):
+    assert detect(text, WORDS) is None
+
+
+@pytest.mark.parametrize(("kind", "text"), [(kind, text) for kind, texts in FAMILIES.values() for text in lines(texts)])
+def test_indirect_words_are_heard(kind, text):
+    """As their kind, or as one that weighs more; weariness is enough for what may also mean something else."""
+    heard = detect(text, WORDS)
+    assert heard is not None
+    assert kind == "weary" or heard in {kind, "weary", *KINDS[: KINDS.index(kind)]}
+
+
+@pytest.mark.parametrize("text", lines(LOOK_ALIKE))
+def test_what_looks_like_indirect_words_is_left_alone(text):
     assert detect(text, WORDS) is None
 
 

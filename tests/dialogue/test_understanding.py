@@ -206,6 +206,20 @@ def test_after_a_good_bye_a_sentence_leads_at_once():
     assert Chat(language="fr").hear("bonjour").at == "main/menu"
 
 
+def test_after_a_good_bye_a_choice_of_the_menu_is_that_choice():
+    chat = Chat(language="fr", frames=[])
+    chat.hear("Formations et travail")
+    assert chat.at.startswith("opportunities/")
+
+
+@pytest.mark.parametrize("said", ["non", "oui", "passer", "papa", "mali"])
+def test_a_word_that_answers_leads_nowhere(said):
+    """Away from the menu a single word is an answer, understood or not."""
+    chat = Chat(frames=[("main", "menu"), ("rights", "kind")])
+    chat.hear(said)
+    assert chat.at == "rights/kind"
+
+
 def test_erasing_needs_clear_words():
     story = "mon frère m'a dit de supprimer tout ce que j'ai écrit parce que la police cherche les gens ici chez nous"
     assert Chat(frames=[("main", "menu")]).hear(story).talk.top.flow != "erase"

@@ -243,13 +243,18 @@ async def _body(request: web.Request, limit: int, too_big: NotTaken, seconds: fl
         raise too_big
     body = bytearray()
     try:
-        async with asyncio.timeout(seconds):
-            async for chunk in request.content.iter_any():
-                body += chunk
-                if len(body) > limit:
-                    raise too_big
+        if request.content.is_eof():  # it came with its head, as most do: there is nothing to wait for
+            body += request.content.read_nowait()
+        else:
+            async with asyncio.timeout(seconds):
+                async for chunk in request.content.iter_any():
+                    body += chunk
+                    if len(body) > limit:
+                        raise too_big
     except TimeoutError as error:
         raise NotTaken(408, "too slow", "words:unavailable") from error
     except (ConnectionError, web.RequestPayloadError) as error:  # gone, or chunks that are none
         raise NotTaken(400, "broken off") from error
+    if len(body) > limit:
+        raise too_big
     return bytes(body)

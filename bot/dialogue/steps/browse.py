@@ -222,7 +222,7 @@ def _line(scene: "Scene", found: Found) -> Text:
     why = {
         "exact": Text(key="words:why_trade", values={"trade": Text(key=f"trades:{found.trade}")}),
         "close": Text(key="words:why_close", values={"taught": Text(key=f"trades:{found.trade}")}),
-        "general": Text(key="words:why_general"),
+        "general": Text(key=f"words:why_{found.service.kind}"),
         "": literal(""),
     }[found.fit]
     if found.near in ("neighbour", "far", "unknown") and not found.region:

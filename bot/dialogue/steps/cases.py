@@ -1,7 +1,7 @@
 """Steps that file a case, tell how it stands, and add to it."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import TYPE_CHECKING, ClassVar, Literal
 
@@ -34,7 +34,7 @@ def _of_receipt(scene: "Scene", answer: str) -> tuple[CaseView, ...]:
     found: tuple[CaseView, ...] = scene.known("case", str(scene.look(answer) or ""))  # type: ignore[assignment]
     if not found:
         wrong = (*wrong, scene.world.now)
-    scene.conversation = replace(scene.conversation, wrong_receipts=wrong)
+    scene.change(wrong_receipts=wrong)
     return found
 
 
@@ -83,7 +83,7 @@ class Open(Step):
         )
         scene.speak(self)
         if anonymous:  # what was drafted on the way here must not stay with the person
-            scene.conversation = scene.conversation.with_top(answers={})
+            scene.change_top(answers={})
         return Exit()
 
 

@@ -1,7 +1,8 @@
 """Steps that offer choices and wait."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
+from functools import cached_property
 from typing import TYPE_CHECKING, ClassVar
 
 from bot.dialogue import matching
@@ -44,8 +45,13 @@ class _Offer(Step):
     def open_now(self, scene: "Scene") -> tuple[Choice, ...]:
         return tuple(choice for choice in self.offered() if not choice.when or scene.holds(choice.when))
 
+    @cached_property
+    def _buttons(self) -> Mapping[str, Option]:
+        """Each choice as it is shown, by its key."""
+        return {one.key: Option(self.tap(one.key), Text(key=self.tap(one.key))) for one in self.offered()}
+
     def options(self, scene: "Scene") -> tuple[Option, ...]:
-        return tuple(Option(self.tap(choice.key), Text(key=self.tap(choice.key))) for choice in self.open_now(scene))
+        return tuple(self._buttons[choice.key] for choice in self.open_now(scene))
 
     def understood(self, scene: "Scene", text: str) -> tuple[str, ...]:
         """Keys the text may mean; one is sure."""
@@ -193,5 +199,5 @@ class ChooseLanguage(Step):
             codes = matching.choose(heard.text, candidates, scene.library.vocabulary)
         if len(codes) != 1:
             return Miss(which=codes)
-        scene.conversation = replace(scene.conversation, language=codes[0])
+        scene.change(language=codes[0])
         return Exit()
