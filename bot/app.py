@@ -12,10 +12,13 @@ from aiohttp import web
 from sqlalchemy import Connection, select
 
 from bot.channels.base import Channel
+from bot.channels.rates import TELEGRAM, WHATSAPP, Rates, Table
+from bot.channels.telegram import NotSetUp, Telegram
 from bot.channels.webchat import WebChat
+from bot.channels.whatsapp import WhatsApp
 from bot.library import files, revisions
 from bot.library.shelf import Shelf
-from bot.settings import Settings
+from bot.settings import BadSetting, Settings
 from bot.web import Runner, application
 from bot.worker import Worker
 from storage import BadKeys, KeyRing, Store, insert_into, tables, upgrade
@@ -83,9 +86,40 @@ def first_publish(store: Store, folder: Path) -> None:
 
 
 def channels_of(settings: Settings) -> dict[str, Channel]:
-    """The channels that are set up."""
+    """The channels that are set up: the web chat always, others with their token. Raises `BadSetting`."""
     webchat = WebChat(secure_cookie=settings.public_url.startswith("https:"), behind_proxy=settings.behind_proxy)
-    return {webchat.name: webchat}
+    channels: list[Channel] = [webchat]
+    if settings.telegram_token:
+        try:
+            telegram = Telegram(
+                token=settings.telegram_token,
+                api_url=settings.telegram_api_url,
+                secret=settings.telegram_secret,
+                mode=settings.telegram_mode,
+                public_url=settings.public_url,
+                rates=_rates(settings, TELEGRAM),
+            )
+        except NotSetUp as error:
+            raise BadSetting(str(error)) from error
+        channels.append(telegram)
+    if settings.whatsapp_token:
+        channels.append(
+            WhatsApp(
+                token=settings.whatsapp_token,
+                phone_id=settings.whatsapp_phone_id,
+                app_secret=settings.whatsapp_app_secret,
+                verify_token=settings.whatsapp_verify_token,
+                api_url=settings.whatsapp_api_url,
+                rates=_rates(settings, WHATSAPP),
+            )
+        )
+    if settings.unlimited_rates:
+        log.warning("SEGIN_UNLIMITED_RATES is set: no limit of any provider is kept; only for measuring")
+    return {channel.name: channel for channel in channels}
+
+
+def _rates(settings: Settings, table: Table) -> Rates:
+    return Rates(None if settings.unlimited_rates else table)
 
 
 async def serve(settings: Settings, *, watch: bool = False) -> None:

@@ -67,15 +67,27 @@ class Contact:
     consented_at: datetime | None = None
     draft_until: datetime | None = None
     blocked: bool = False
+    window_until: datetime | None = None  # free words may be sent until then; none: always
     outgoing: list[dict[str, Any]] = field(default_factory=list)
 
     def seal_conversation(self) -> bytes:
         return self.key.seal(padded(_encode(self.conversation)), "conversation", self.id.bytes)
 
-    def say(self, message: Message, now: datetime, *, expires: datetime | None = None) -> int:
-        """Put a worded message into this contact's lane; returns its `seq`. Unfetched, it goes when it `expires`."""
+    def say(
+        self,
+        message: Message,
+        now: datetime,
+        *,
+        expires: datetime | None = None,
+        case_message_id: uuid.UUID | None = None,
+    ) -> int:
+        """Put a worded message into this contact's lane; returns its `seq`. Unfetched, it goes when it `expires`.
+
+        `case_message_id`: what staff wrote there; what becomes of it on the way is kept for them.
+        """
         self.last_seq += 1
         self._put(self.last_seq, _encode(message), now, is_say=False, cancel=None, expires=expires)
+        self.outgoing[-1]["case_message_id"] = case_message_id
         return self.last_seq
 
     def say_later(self, say: Say, due: datetime, cancel: str) -> None:
@@ -105,6 +117,7 @@ class Contact:
                 "cancel": cancel,
                 "attempts": 0,
                 "expires_at": expires,
+                "case_message_id": None,
             }
         )
 
@@ -138,6 +151,7 @@ def of_row(keyring: KeyRing, row: Row[Any]) -> Contact:
         consented_at=row.consented_at,
         draft_until=row.draft_until,
         blocked=row.blocked_at is not None,
+        window_until=row.window_until,
     )
 
 
@@ -194,4 +208,5 @@ def new_row(contact: Contact, now: datetime) -> dict[str, Any]:
         "last_seq": contact.last_seq,
         "heard_at": now,
         "created_at": contact.created_at,
+        "window_until": contact.window_until,
     }

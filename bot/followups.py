@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 
 from sqlalchemy import ColumnElement, Connection, delete, select, update
 
-from bot import contacts
+from bot import contacts, deliveries
 from bot.contacts import CONTACTS
 from bot.dialogue import drafts
 from bot.dialogue.flow import Library
@@ -121,6 +121,7 @@ class Followups:
         conn.execute(delete(HEARD).where(HEARD.c.expires_at <= now))
         conn.execute(update(HEARD).where(HEARD.c.failed.is_not(None), HEARD.c.at <= now - DRAFT).values(failed=None))
         conn.execute(delete(OUTBOX).where(OUTBOX.c.expires_at <= now))
+        deliveries.tidy(conn, now)
         self._expire(conn, library, now)
         self._blend(conn, now)
         return FORGET_AT_ONCE in (strangers, idle) or len(late) == AT_ONCE

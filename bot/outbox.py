@@ -1,11 +1,8 @@
-"""The outbox: what waits to go out, one lane per contact.
+"""The outbox: what waits to go out, one lane per contact, served side by side (`bot/lanes.py` has the rules).
 
-A worker leases a contact's **lane**, never a row: one send in flight per lane, so order is kept, and lanes run
-side by side. The lease has an end (the database's clock) and a fence (a number that grows): a worker that was
-away too long finds its fence passed and marks nothing. The database is free while a message is being sent.
-
-A retry delays its lane, a give-up frees it, "blocked by the person" closes it. After a crash between a send
-and its mark the message goes out once more: at most one per contact.
+Lanes are taken and marked many in one transaction, and the database is free while messages are being sent. A lane
+that waits (for its own rate, a retry, the person) holds no slot: others are sent to meanwhile. After a crash
+between a send and its mark the message goes out once more: at most one per contact.
 """
 
 import asyncio
@@ -13,89 +10,88 @@ import contextlib
 import logging
 import secrets
 import uuid
-from collections.abc import Mapping
-from dataclasses import dataclass
-from datetime import timedelta
-from functools import partial
-from typing import Any
+from collections.abc import Callable, Mapping
 
-from sqlalchemy import Connection, and_, delete, or_, select, update
-
-from bot import contacts
-from bot.channels.base import Blocked, Channel, GiveUp, Retry
-from bot.contacts import CONTACTS
-from bot.dialogue.model import Message
-from storage import KeyRing, Store, database_now, insert_into, tables
+from bot.channels.base import SEND_TIMEOUT, Blocked, Channel, Closed, Fault, GiveUp, Retry
+from bot.channels.rates import PATIENCE, NotYet
+from bot.gather import Gather
+from bot.lanes import LEASE, MOST_ATTEMPTS, Desk, Due, Ended, Outcome, Sent, Take
+from bot.round import place_of
+from storage import KeyRing, Store
 from storage import Unavailable as StorageUnavailable
 
 log = logging.getLogger(__name__)
 
-OUTBOX, LANES = tables.outbox, tables.lanes
-
-LEASE = timedelta(seconds=60)  # longer than any send may take
 SWEEP = 1.0  # seconds between looks for lanes nobody serves
-AT_ONCE = 64  # lanes this worker serves side by side
+AT_ONCE = 256  # sends under way for each channel
+LANES_AT_ONCE = 1024  # lanes this worker has in hand, those included that wait a moment for their rate
+SWEPT = 256  # lanes taken up in one look
 FIRST_RETRY, LAST_RETRY = 2.0, 600.0  # seconds; doubled each time
-MOST_ATTEMPTS = 30
-
-
-@dataclass(frozen=True, slots=True)
-class Due:
-    """The next message of a lane."""
-
-    row_id: uuid.UUID
-    channel: str
-    address: str
-    message: Message
-    attempts: int
-
-
-@dataclass(frozen=True, slots=True)
-class Lease:
-    """A lane that is ours for a while."""
-
-    contact_id: uuid.UUID
-    fence: int
+MARK_FOR, MARK_AGAIN = 120.0, 0.5  # seconds for which, and after which, a mark is tried again
+LAST_SENDS = 5.0  # seconds that sends under way have when we stop
+WAKE = 30.0  # seconds; who waits no longer is woken here, others by a sweep
 
 
 class Lanes:
-    """Sends what waits for contacts of channels that are pushed to."""
+    """Sends what waits for contacts of channels that are pushed to. `on_fault` is told channel and why."""
 
-    def __init__(self, store: Store, keyring: KeyRing, channels: Mapping[str, Channel]) -> None:
-        self.store, self.keyring = store, keyring
+    def __init__(
+        self,
+        store: Store,
+        keyring: KeyRing,
+        channels: Mapping[str, Channel],
+        *,
+        on_fault: Callable[[str, str], None] = lambda _channel, _why: None,
+    ) -> None:
+        self.store = store
         self.channels = {name: channel for name, channel in channels.items() if not channel.pulls}
-        self._me = secrets.token_hex(8)
+        self.desk = Desk(keyring, self.channels, secrets.token_hex(8))
+        self.on_fault = on_fault
+        self._steps: Gather[Take | Ended, Due | None] = Gather(store, self.desk.step)
+        self._slots = {name: asyncio.Semaphore(AT_ONCE) for name in self.channels}
         self._serving: dict[uuid.UUID, asyncio.Task[None]] = {}
         self._again: set[uuid.UUID] = set()  # told to serve while being served
         self._sweeper: asyncio.Task[None] | None = None
+        self._stopped = False
 
     def start(self) -> None:
         if self.channels:
             self._sweeper = asyncio.create_task(self._sweep())
 
     async def stop(self) -> None:
-        """Ends after the sends that are under way."""
+        """Ends after the sends that are under way, or breaks them off when they take too long."""
+        self._stopped = True
         if self._sweeper:
             self._sweeper.cancel()
             with contextlib.suppress(asyncio.CancelledError):
                 await self._sweeper
-        await self.quiet()
+            self._sweeper = None
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(LAST_SENDS):
+                await self.quiet()
+        for task in self._serving.values():
+            task.cancel()
+        await asyncio.gather(*self._serving.values(), return_exceptions=True)
 
     async def quiet(self) -> None:
         """Returns when nothing is being sent."""
         while self._serving:
-            await asyncio.gather(*self._serving.values(), return_exceptions=True)
+            await asyncio.wait(self._serving.values())
             await asyncio.sleep(0)  # a lane that was told to serve again begins now
 
-    def serve(self, contact_id: uuid.UUID) -> None:
-        """Something new waits for this contact: send it now."""
+    def serve(self, contact_id: uuid.UUID, channel: str = "") -> None:
+        """Something new waits for this contact: send it now, or when its channel has room."""
+        if self._stopped or (channel and not self._has_room(channel)):
+            return  # the sweep finds it
         if contact_id in self._serving:
             self._again.add(contact_id)
-        elif len(self._serving) < AT_ONCE:
+        elif len(self._serving) < LANES_AT_ONCE:
             task = asyncio.create_task(self._serve(contact_id))
             self._serving[contact_id] = task
             task.add_done_callback(lambda _: self._served(contact_id))
-        # else: the sweep finds it
+
+    def _has_room(self, channel: str) -> bool:
+        return self.channels[channel].rates.backlog() <= PATIENCE and not self._slots[channel].locked()
 
     def _served(self, contact_id: uuid.UUID) -> None:
         self._serving.pop(contact_id, None)
@@ -105,135 +101,76 @@ class Lanes:
 
     async def _sweep(self) -> None:
         while True:
-            try:
-                for contact_id in await self.store.read(self._unserved):
-                    self.serve(contact_id)
-            except StorageUnavailable as error:
-                log.warning("the outbox can't be read: %s", error)
-            except Exception as error:  # noqa: BLE001 - the looking goes on
-                log.error("the outbox can't be read: %s", type(error).__name__)  # noqa: TRY400 - no content in logs
-            await asyncio.sleep(SWEEP)
+            full = False
+            for channel in self.channels:
+                full = await self._look(channel) == SWEPT or full
+            await asyncio.sleep(0.05 if full else SWEEP)
+
+    async def _look(self, channel: str) -> int:
+        """Take up what nobody serves; how much that was."""
+        room = min(SWEPT, LANES_AT_ONCE - len(self._serving))
+        if room <= 0 or not self._has_room(channel):
+            return 0
+        try:
+            found = await self.store.read(lambda conn: self.desk.unserved(conn, channel, room))
+        except StorageUnavailable as error:
+            log.warning("the outbox can't be read: %s", error)
+            return 0
+        except Exception as error:  # noqa: BLE001 - the looking goes on
+            log.error("the outbox can't be read: %s", place_of(error))  # noqa: TRY400 - no content in logs
+            return 0
+        for contact_id in found:
+            self.serve(contact_id, channel)
+        return len(found)
 
     async def _serve(self, contact_id: uuid.UUID) -> None:
         try:
-            lease = await self.store.run(partial(self._lease, contact_id=contact_id))
-            if lease is None:
-                return
-            due = await self.store.run(partial(self._next, lease=lease))
+            due = await self._steps.ask(Take(contact_id))
+            taken = asyncio.get_running_loop().time()
             while due is not None:
-                outcome = await self._send(due)
-                due = await self.store.run(partial(self._mark, lease=lease, sent=due, outcome=outcome))
+                outcome = await self._send(due, taken)
+                if isinstance(outcome, NotYet) and outcome.after <= WAKE:
+                    asyncio.get_running_loop().call_later(outcome.after + 0.05, self.serve, contact_id)
+                due = await self._mark(Ended(due, outcome))
+                taken = asyncio.get_running_loop().time()
         except StorageUnavailable as error:  # the lease runs out, the sweep takes the lane up again
             log.warning("a lane is left: %s", error)
+        except Exception as error:  # noqa: BLE001 - one lane's trouble is its own
+            log.error("a lane is left: %s", place_of(error))  # noqa: TRY400 - no content in logs
 
-    async def _send(self, due: Due) -> Exception | None:
+    async def _mark(self, ended: Ended) -> Due | None:
+        """Write down how a send ended. While the database is away that is tried again: else it would go out twice."""
+        last = asyncio.get_running_loop().time() + MARK_FOR
+        while True:
+            try:
+                return await self._steps.ask(ended)
+            except StorageUnavailable:
+                if self._stopped or asyncio.get_running_loop().time() > last:
+                    raise
+            await asyncio.sleep(MARK_AGAIN)
+
+    async def _send(self, due: Due, taken: float) -> Outcome:
+        """Send, or knock; `taken` is when the lease began or was made longer."""
+        channel = self.channels[due.channel]
+        loop = asyncio.get_running_loop()
         try:
-            await self.channels[due.channel].send(due.address, due.message)
-        except (Retry, GiveUp, Blocked) as told:
+            await channel.rates.wait(due.address)  # holds no slot
+            async with self._slots[due.channel]:
+                if loop.time() - taken > LEASE.total_seconds() / 4:
+                    return NotYet(0)  # another worker might have the lane before this send is over
+                async with asyncio.timeout(SEND_TIMEOUT):
+                    if due.knock:
+                        await channel.knock(due.address, due.message.language)
+                        return Sent()
+                    return Sent(await channel.send(due.address, due.message))
+        except (Retry, GiveUp, Blocked, Closed, NotYet) as told:
             return told
+        except Fault as fault:
+            log.error("%s: nothing can be sent now (%s)", due.channel, fault.why)  # noqa: TRY400 - no content in logs
+            self.on_fault(due.channel, fault.why)
+            return fault
         except Exception as error:  # noqa: BLE001 - a fault of ours or of the line: tried again, later and later
-            log.warning("a send failed: %s", type(error).__name__)
+            log.warning("a send failed: %s", place_of(error))
+            if due.attempts >= MOST_ATTEMPTS:
+                return GiveUp("too often")
             return Retry(min(LAST_RETRY, FIRST_RETRY * 2**due.attempts))
-        return None
-
-    # ------------------------------------------------------------ in the database
-
-    def _unserved(self, conn: Connection) -> list[uuid.UUID]:
-        now = database_now(conn)
-        free = or_(
-            LANES.c.contact_id.is_(None),
-            and_(
-                LANES.c.closed_at.is_(None),
-                or_(LANES.c.until.is_(None), LANES.c.until < now),
-                LANES.c.not_before <= now,
-            ),
-        )
-        rows = conn.execute(
-            select(OUTBOX.c.contact_id)
-            .join(CONTACTS, CONTACTS.c.id == OUTBOX.c.contact_id)
-            .outerjoin(LANES, LANES.c.contact_id == OUTBOX.c.contact_id)
-            .where(
-                OUTBOX.c.due_at <= now,
-                OUTBOX.c.seq > 0,
-                OUTBOX.c.gave_up_at.is_(None),
-                CONTACTS.c.channel.in_(list(self.channels)),
-                free,
-            )
-            .distinct()
-            .limit(AT_ONCE)
-        )
-        return [row.contact_id for row in rows]
-
-    def _lease(self, conn: Connection, contact_id: uuid.UUID) -> Lease | None:
-        now = database_now(conn)
-        known = conn.execute(select(CONTACTS.c.id).where(CONTACTS.c.id == contact_id)).first()
-        if known is None:  # erased meanwhile
-            return None
-        conn.execute(
-            insert_into(conn.dialect.name, LANES).on_conflict_do_nothing(),
-            {"contact_id": contact_id, "fence": 0, "not_before": now},
-        )
-        leased = conn.execute(
-            update(LANES)
-            .where(
-                LANES.c.contact_id == contact_id,
-                LANES.c.closed_at.is_(None),
-                or_(LANES.c.until.is_(None), LANES.c.until < now),
-                LANES.c.not_before <= now,
-            )
-            .values(owner=self._me, fence=LANES.c.fence + 1, until=now + LEASE)
-            .returning(LANES.c.fence)
-        ).first()
-        return Lease(contact_id, leased.fence) if leased else None
-
-    def _next(self, conn: Connection, lease: Lease) -> Due | None:
-        """The lane's next message, with the lease made longer; without one the lane is given back."""
-        now = database_now(conn)
-        row = conn.execute(
-            select(OUTBOX.c.id, OUTBOX.c.body, OUTBOX.c.attempts)
-            .where(
-                OUTBOX.c.contact_id == lease.contact_id,
-                OUTBOX.c.seq > 0,
-                OUTBOX.c.due_at <= now,
-                OUTBOX.c.gave_up_at.is_(None),
-            )
-            .order_by(OUTBOX.c.seq)
-            .limit(1)
-        ).first()
-        holder = conn.execute(select(CONTACTS).where(CONTACTS.c.id == lease.contact_id)).first() if row else None
-        if row is None or holder is None:
-            _keep(conn, lease, until=None)
-            return None
-        if not _keep(conn, lease, until=now + LEASE):
-            return None
-        contact = contacts.of_row(self.keyring, holder)
-        message = contact.read_message(row.id, row.body)
-        return Due(row.id, contact.channel, contact.open_address(), message, row.attempts)
-
-    def _mark(self, conn: Connection, lease: Lease, sent: Due, outcome: Exception | None) -> Due | None:
-        """Write down how a send ended; returns the next one."""
-        now = database_now(conn)
-        if not _keep(conn, lease, until=now + LEASE):
-            return None  # another worker has the lane
-        this = OUTBOX.c.id == sent.row_id
-        match outcome:
-            case None:
-                conn.execute(delete(OUTBOX).where(this))
-            case Retry(after=after) if sent.attempts < MOST_ATTEMPTS:
-                conn.execute(update(OUTBOX).where(this).values(attempts=OUTBOX.c.attempts + 1))
-                _keep(conn, lease, until=None, not_before=now + timedelta(seconds=after))
-                return None
-            case Blocked():
-                conn.execute(delete(OUTBOX).where(OUTBOX.c.contact_id == lease.contact_id))
-                conn.execute(update(CONTACTS).where(CONTACTS.c.id == lease.contact_id).values(blocked_at=now))
-                _keep(conn, lease, until=None, closed_at=now)
-                return None
-            case _:
-                conn.execute(update(OUTBOX).where(this).values(gave_up_at=now))
-        return self._next(conn, lease)
-
-
-def _keep(conn: Connection, lease: Lease, **values: Any) -> bool:
-    """Change the lane if it is still ours."""
-    ours = and_(LANES.c.contact_id == lease.contact_id, LANES.c.fence == lease.fence)
-    return conn.execute(update(LANES).where(ours).values(**values)).rowcount == 1

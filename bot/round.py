@@ -21,26 +21,12 @@ from bot import contacts
 from bot.cases import filing
 from bot.channels.base import Channel, Incoming, Said, Told
 from bot.contacts import CONTACTS, Contact
-from bot.dialogue import drafts, engine, holding
+from bot.dialogue import drafts, engine, led
 from bot.dialogue.flow import Library
 from bot.dialogue.letters import clean
-from bot.dialogue.model import (
-    AddToCase,
-    Alert,
-    CallOff,
-    Conversation,
-    Effect,
-    Forget,
-    Heard,
-    Later,
-    OpenCase,
-    Say,
-    Text,
-    Turn,
-    World,
-    literal,
-)
+from bot.dialogue.model import Conversation, Effect, Forget, Heard, Say, Text, Turn, World
 from bot.dialogue.rules import has_consented
+from bot.effects import Effects
 from bot.wording import word
 from storage import KeyRing, insert_into, tables
 from storage import Unavailable as StorageUnavailable
@@ -78,6 +64,7 @@ class Result:
     effects: tuple[Effect, ...] = ()
     passed: tuple[str, ...] = ()  # steps entered
     failed: bool = False  # the turn raised and was set aside
+    fetches: bool = False  # a file is to be fetched
 
 
 def place_of(error: BaseException) -> str:
@@ -102,6 +89,7 @@ _ADVANCE = (
         consented_at=bindparam("consented_at"),
         draft_until=bindparam("draft_until"),
         blocked_at=bindparam("blocked"),
+        window_until=bindparam("window"),
     )
 )
 _ACKNOWLEDGE = delete(OUTBOX).where(
@@ -213,10 +201,10 @@ class Round:
         if seen:
             bare = not contact.conversation.frames and not contact.conversation.language  # erased: said again
             return Result(entry, contact.id, Told(before, new=False, erased=bare and bool(before)))
-        heard, fresh = self._with_file(entry.incoming)
+        heard, fresh = self._with_file(entry.incoming, entry.channel)
         fallback, failed = replace_contact(contact), False
         try:
-            turn, known = self._advance(contact, heard, writable=not entry.failed)
+            turn, known = self._advance(contact, heard, entry.incoming.start, writable=not entry.failed)
             said, keeps_before = self._carry_out(contact, turn, known, fresh)
             self._hear(entry)
         except (StorageUnavailable, MemoryError):
@@ -229,33 +217,48 @@ class Round:
             contact, failed = fallback, True
             said, keeps_before, turn = [self._apologise(contact)], True, Turn(contact.conversation)
             self._hear(entry, failure=place_of(error), raw=(contact, heard))
+        if entry.channel.window is not None:  # and a lane that waited for a word of theirs goes on
+            contact.window_until = self.now + entry.channel.window
         if contact.blocked and not entry.channel.pulls:  # whoever writes can be written to; a page that was left can't
             contact.blocked = False
             self.conn.execute(update(LANES).where(LANES.c.contact_id == contact.id).values(closed_at=None))
         self.advanced.append(contact)
         self.outgoing.extend(contact.outgoing)
         erased = any(isinstance(effect, Forget) for effect in turn.effects)
-        all_said = (*(before if keeps_before else ()), *said) if entry.channel.pulls else ()
-        told = Told(all_said, new=new, erased=erased)
+        told = Told((*(before if keeps_before else ()), *said), new=new, erased=erased)
         pushes = bool(said) and not entry.channel.pulls
-        return Result(entry, contact.id, told, pushes, turn.effects, turn.passed, failed)
+        fetches = bool(entry.incoming.file_ref) and fresh is not None
+        return Result(entry, contact.id, told, pushes, turn.effects, turn.passed, failed, fetches)
 
-    def _with_file(self, incoming: Incoming) -> tuple[Heard, filing.Attachment | None]:
+    def _with_file(self, incoming: Incoming, channel: Channel) -> tuple[Heard, filing.Attachment | None]:
         heard = incoming.heard
-        if incoming.body is None or heard.file is None:
+        if heard.file is None or (incoming.body is None and not incoming.file_ref):
             return heard, None
         # by chance, not by time: it may end in an anonymous case
         file = replace(heard.file, id=uuid.uuid4().hex)
-        media_type = filetype.guess_mime(incoming.body) or "application/octet-stream"
-        return replace(heard, file=file), filing.Attachment(file.id, heard.kind, media_type, incoming.body)
+        if incoming.body is None:
+            fresh = filing.Attachment(file.id, heard.kind, ref=incoming.file_ref, channel=channel.name)
+        else:
+            media_type = filetype.guess_mime(incoming.body) or "application/octet-stream"
+            fresh = filing.Attachment(file.id, heard.kind, media_type, incoming.body)
+        return replace(heard, file=file), fresh
 
-    def _advance(self, contact: Contact, heard: Heard, *, writable: bool) -> tuple[Turn, World]:
+    def _advance(self, contact: Contact, heard: Heard, start: str, *, writable: bool) -> tuple[Turn, World]:
         """One turn; what it needs is read in this transaction, and it is taken again."""
         if not writable:
             raise Unwritable
-        world = self.world
+        turn, world = self._take(contact, contact.conversation, heard, self.world)
+        if not (start or led.LINK in contact.conversation.facts):
+            return turn, world
+        turn, word = led.follow(self.library, contact.conversation, turn, start)
+        if not word:
+            return turn, world
+        more, world = self._take(contact, turn.conversation, Heard("text", text=word), world)
+        return led.joined(turn, more), world
+
+    def _take(self, contact: Contact, talk: Conversation, heard: Heard, world: World) -> tuple[Turn, World]:
         for _ in range(MAX_NEEDS):
-            turn = engine.advance(self.library, contact.conversation, heard, world)
+            turn = engine.advance(self.library, talk, heard, world)
             if not turn.needs:
                 return turn, world
             read = {need: filing.view(self.conn, self.keyring, contact, need.what, need.about) for need in turn.needs}
@@ -273,7 +276,7 @@ class Round:
             said = self._speak(contact, turn.says, turn.conversation.language, expires=brief)
             self._keep_file(contact, fresh)
             return said, True
-        outcome = _Effects(self, contact, world, fresh)
+        outcome = Effects(self.conn, self.keyring, self.library, contact, world, self.now, fresh)
         with self.conn.begin_nested():  # a fault here, in the words too, undoes this turn alone
             for effect in turn.effects:
                 outcome.apply(effect)
@@ -363,50 +366,11 @@ class Round:
             "last_seq": contact.last_seq,
             "heard_at": self.now,
             "blocked": self.now if contact.blocked else None,
+            "window": contact.window_until,
             "consented_at": (contact.consented_at or self.now) if consented else None,
             # before consent the day counts from the first word: that is what people are told
             "draft_until": ((contact.draft_until if not consented else None) or self.now + DRAFT) if private else None,
         }
-
-
-class _Effects:
-    """What one turn asks of us, carried out within the round."""
-
-    def __init__(self, round_: Round, contact: Contact, world: World, fresh: filing.Attachment | None) -> None:
-        self.conn, self.library, self.contact, self.world = round_.conn, round_.library, contact, world
-        self.cases = filing.Filing(round_.conn, round_.keyring, contact, round_.now, fresh=fresh)
-        self.filed: filing.Filed | None = None
-        self.forgotten = False
-        self.lost = False  # the case that was to be added to is gone: nobody is told that it was
-        self.clean_slate = False  # what was said before must not be said again
-
-    def apply(self, effect: Effect) -> None:
-        match effect:
-            case OpenCase():
-                self.filed = self.cases.open(self.library.categories[effect.category], effect)
-                self.clean_slate = self.clean_slate or effect.anonymous
-                if effect.hold:
-                    self._hold(self.filed.id.hex)
-            case AddToCase():
-                if not self.cases.add(effect):
-                    self.lost = True
-                    self.contact.conversation = replace(self.contact.conversation, hold=None)
-            case CallOff(cancel):
-                self.contact.call_off(self.conn, cancel)
-            case Later(say, due, cancel):
-                self.contact.say_later(say, due, cancel)
-            case Forget():
-                self.forgotten = self.clean_slate = True
-            case Alert():
-                pass  # nobody can be paged yet; talks see it in the result
-
-    def _hold(self, case_id: str) -> None:
-        """Staff and the person write to each other from here on; if nobody does, that is said in time."""
-        self.contact.conversation = holding.hold(self.library, self.contact.conversation, case_id, self.world)
-        due = self.world.now + self.library.organisation.hold
-        hours = literal(f"{self.library.organisation.hold / timedelta(hours=1):g}")
-        ended = Say(Text(key="words:hold_ended", values={"hours": hours}))
-        self.contact.say_later(ended, due, holding.hold_name(case_id))
 
 
 class Unwritable(Exception):

@@ -3,7 +3,6 @@
 `segin --help` and the README list them from here.
 """
 
-import logging
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
@@ -11,9 +10,7 @@ from pathlib import Path
 
 from dotenv import dotenv_values
 
-log = logging.getLogger(__name__)
-
-LATER = ("SEGIN_TELEGRAM_", "SEGIN_WHATSAPP_")  # names that are fixed, of channels that are not there yet
+TELEGRAM_MODES = ("webhook", "polling")
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -52,6 +49,32 @@ class Settings:
         default=False, metadata={"doc": "1: /metrics answers addresses other than this machine's"}
     )
 
+    file_mb: int = field(default=16, metadata={"doc": "Largest voice note, photo or document taken from an app, in MB"})
+    unlimited_rates: bool = field(
+        default=False, metadata={"doc": "1: send as fast as can be, for measuring against a server of your own"}
+    )
+    telegram_token: str = field(default="", metadata={"doc": "Token of the bot; with it there is a Telegram channel"})
+    telegram_secret: str = field(
+        default="", metadata={"doc": "What Telegram proves itself with to the webhook: up to 256 of A-Z a-z 0-9 _ -"}
+    )
+    telegram_mode: str = field(
+        default="webhook", metadata={"doc": "webhook, or polling where nothing can reach this machine"}
+    )
+    telegram_api_url: str = field(
+        default="https://api.telegram.org", metadata={"doc": "Everything before /bot<token>/<method>"}
+    )
+    whatsapp_token: str = field(
+        default="", metadata={"doc": "Access token of the Cloud API; with it there is a WhatsApp channel"}
+    )
+    whatsapp_phone_id: str = field(default="", metadata={"doc": "Id of the phone number that sends"})
+    whatsapp_app_secret: str = field(default="", metadata={"doc": "Secret of the app: signs what the webhook gets"})
+    whatsapp_verify_token: str = field(
+        default="", metadata={"doc": "Word of your choice that proves the webhook yours"}
+    )
+    whatsapp_api_url: str = field(
+        default="https://graph.facebook.com/v26.0", metadata={"doc": "Everything before /<phone id>/messages"}
+    )
+
     @property
     def url(self) -> str:
         return self.database_url or f"sqlite:///{self.data_dir / 'segin.db'}"
@@ -77,13 +100,22 @@ class Settings:
             if raw:
                 values[one.name] = _read(name, raw, one.type)
         ours = {name for name in given if name.startswith("SEGIN_")}
-        later = sorted(name for name in ours if name.startswith(LATER) and given[name])
-        if later:
-            log.warning("%s: this version has no such channel yet; not used", ", ".join(later))
-        unknown = sorted(name for name in ours - set(cls.variables()) if not name.startswith(LATER))
+        unknown = sorted(ours - set(cls.variables()))
         if unknown:
             raise BadSetting(f"unknown setting {', '.join(unknown)}; segin --help lists them all")
-        return cls(**values)  # type: ignore[arg-type]
+        settings = cls(**values)  # type: ignore[arg-type]
+        settings._check()
+        return settings
+
+    def _check(self) -> None:
+        """What only makes sense together. Raises `BadSetting`; no message quotes a secret."""
+        if self.telegram_mode not in TELEGRAM_MODES:
+            raise BadSetting(f"SEGIN_TELEGRAM_MODE takes {' or '.join(TELEGRAM_MODES)}, not {self.telegram_mode!r}")
+        if self.whatsapp_token:
+            needed = ("whatsapp_phone_id", "whatsapp_app_secret", "whatsapp_verify_token")
+            missing = [f"SEGIN_{name.upper()}" for name in needed if not getattr(self, name)]
+            if missing:
+                raise BadSetting(f"SEGIN_WHATSAPP_TOKEN needs {', '.join(missing)} as well")
 
 
 def _read(name: str, raw: str, kind: object) -> object:

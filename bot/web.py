@@ -33,10 +33,7 @@ def application(worker: Worker) -> web.Application:
         await worker.stop()
 
     async def closing(_: web.Application) -> None:
-        for channel in worker.channels.values():
-            close = getattr(channel, "close", None)
-            if close is not None:
-                await close()
+        await worker.hang_up()
 
     app.cleanup_ctx.append(running)
     app.on_shutdown.append(closing)

@@ -10,14 +10,16 @@ from prometheus_client import CollectorRegistry, Counter
 from sqlalchemy import Connection
 
 from bot import contacts
-from bot.channels.base import Channel, Incoming, Said, Told, Unavailable
+from bot.attachments import Attachments
+from bot.channels.base import Channel, Incoming, Said, Status, Told, Unavailable
+from bot.deliveries import Deliveries
 from bot.dialogue.model import Effect, Forget, OpenCase
 from bot.followups import Followups
 from bot.inbox import Inbox, utc_now
 from bot.library.shelf import Shelf
 from bot.outbox import Lanes
 from bot.pages import News, acknowledge, leave, waiting_after
-from bot.round import Result
+from bot.round import Result, place_of
 from bot.settings import Settings
 from storage import KeyRing, Store
 from storage import Unavailable as StorageUnavailable
@@ -45,7 +47,17 @@ class Worker:
         self.settings, self.store, self.keyring, self.channels = settings, store, keyring, channels
         self.shelf = shelf or Shelf()
         self._scrubbing: asyncio.Task[None] | None = None
-        self.lanes = Lanes(store, keyring, channels)
+        self.metrics = CollectorRegistry()
+        self._turns = Counter("segin_turns", "Messages taken", registry=self.metrics)
+        self._failed = Counter("segin_failed_turns", "Turns that raised and were set aside", registry=self.metrics)
+        self._faults = Counter(
+            "segin_channel_faults", "Providers away or refusing us", ["channel", "why"], registry=self.metrics
+        )
+        self.lanes = Lanes(
+            store, keyring, channels, on_fault=lambda channel, why: self._faults.labels(channel, why).inc()
+        )
+        self.deliveries = Deliveries(store, keyring, serve=self.lanes.serve)
+        self.attachments = Attachments(store, keyring, channels, most_bytes=settings.file_mb * 1024 * 1024)
         self.pages = News(store)
         self.followups = Followups(store, keyring, self.shelf, clock=clock)
         self.inbox = Inbox(
@@ -56,9 +68,6 @@ class Worker:
             clock=clock,
             lanes=1 if store.dialect == "sqlite" else settings.writers,
         )
-        self.metrics = CollectorRegistry()
-        self._turns = Counter("segin_turns", "Messages taken", registry=self.metrics)
-        self._failed = Counter("segin_failed_turns", "Turns that raised and were set aside", registry=self.metrics)
 
     @property
     def demonstration(self) -> bool:
@@ -71,15 +80,34 @@ class Worker:
         reaching = [name for name in self.channels if name not in ("web", "terminal")]
         if self.demonstration and reaching and not self.settings.demo:
             raise NotReal(f"{NotReal.__doc__} ({', '.join(reaching)})")
+        for channel in self.channels.values():
+            await channel.start(self)
         self.lanes.start()
+        self.attachments.start()
         self.pages.start()
         self.followups.start()
 
+    async def hang_up(self) -> None:
+        """Nothing more goes out, channels end; what is still heard is stored, and answered by who comes next."""
+        await self._stop_channels(pulls=True)  # open pages would be waited for
+        await self.attachments.stop()
+        await self.lanes.stop()
+        await self._stop_channels(pulls=False)
+
     async def stop(self) -> None:
+        await self.hang_up()
+        await self.deliveries.stop()
         await self.followups.stop()
         await self.pages.stop()
-        await self.lanes.stop()
         await asyncio.to_thread(self.store.close)
+
+    async def _stop_channels(self, *, pulls: bool) -> None:
+        for channel in self.channels.values():
+            if channel.pulls == pulls:
+                try:
+                    await channel.stop()
+                except Exception as error:  # noqa: BLE001 - the others are to end as well
+                    log.error("%s does not end: %s", channel.name, place_of(error))  # noqa: TRY400 - no content in logs
 
     def _read_library(self, conn: Connection) -> None:
         self.shelf.current(conn)
@@ -91,6 +119,10 @@ class Worker:
         if channel.pulls and told.said:
             self.pages.told(self._index(channel, incoming.address), told.said[-1].seq)
         return told
+
+    async def status(self, channel: Channel, message_id: str, status: Status) -> None:
+        with _as_the_port_says():
+            await self.deliveries.status(channel, message_id, status)
 
     async def since(self, channel: Channel, address: str, cursor: int) -> list[Said] | None:
         look = waiting_after(self.keyring, channel.name, self._index(channel, address), cursor)
@@ -119,7 +151,9 @@ class Worker:
             if result.failed:
                 self._failed.inc()
             if result.pushes and result.contact_id is not None:
-                self.lanes.serve(result.contact_id)
+                self.lanes.serve(result.contact_id, result.entry.channel.name)
+            if result.fetches:
+                self.attachments.look()
         if any(_leaves_traces(effect) for result in results for effect in result.effects):
             self._scrubbing = asyncio.create_task(self._scrub())
 

@@ -61,6 +61,7 @@ contacts = Table(
     Column("heard_at", Moment, nullable=False),
     Column("created_at", Moment, nullable=False),
     Column("blocked_at", Moment),  # the person blocked us, or we them
+    Column("window_until", Moment),  # free words may be sent until then; none: the channel knows no such end
     UniqueConstraint("channel", "address_index"),
     _index_where("contacts", "draft_until", "draft_until IS NOT NULL"),
 )
@@ -95,9 +96,13 @@ outbox = Table(
     Column("attempts", Integer, nullable=False, default=0),
     Column("gave_up_at", Moment),
     Column("expires_at", Moment),  # said or not, it goes then: a receipt must not stay with the person's row
+    Column("part", Integer, nullable=False, default=0, server_default="0"),  # parts of it that were sent
+    Column("sent_at", Moment),  # sent, and kept until the provider tells that it took it: it may come back
+    Column("case_message_id", Id()),  # what staff wrote: the desk sees what became of it
     UniqueConstraint("contact_id", "seq"),
     Index("ix_outbox_due_at", "due_at"),
     _index_where("outbox", "expires_at", "expires_at IS NOT NULL"),
+    _index_where("outbox", "sent_at", "sent_at IS NOT NULL"),
 )
 
 # One lane per contact of a channel that is pushed to: who sends now, and until when.
@@ -110,7 +115,32 @@ lanes = Table(
     Column("until", Moment),  # when the lease runs out (database clock)
     Column("not_before", Moment, nullable=False),  # the earliest next send
     Column("closed_at", Moment),  # blocked by the person
+    Column("knocked_at", Moment),  # told by template that a message waits
     _index_where("lanes", "not_before", "closed_at IS NULL"),
+)
+
+# What became of messages that were sent, for providers that tell later. Kept for some days.
+deliveries = Table(
+    "deliveries",
+    metadata,
+    Column("message_index", LargeBinary, primary_key=True),  # KeyRing.index("delivery", channel, provider's id)
+    Column("contact_id", Id(), ForeignKey("contacts.id", ondelete="CASCADE"), nullable=False, index=True),
+    Column("outbox_id", Id(), nullable=False),  # the row may be gone
+    Column("part", Integer, nullable=False),  # of a message that went as several
+    Column("case_message_id", Id(), index=True),
+    Column("status", String, nullable=False),  # sent, delivered, read, failed
+    Column("at", Moment, nullable=False, index=True),
+    sqlite_with_rowid=False,
+)
+
+# A channel whose provider is away or refuses us: all its lanes wait. The row goes with the next send that succeeds.
+pauses = Table(
+    "pauses",
+    metadata,
+    Column("channel", String, primary_key=True),
+    Column("not_before", Moment, nullable=False),
+    Column("streak", Integer, nullable=False),  # pauses in a row: each is longer
+    Column("why", String, nullable=False),  # words of ours, no content
 )
 
 # ---------------------------------------------------------------- cases
@@ -175,6 +205,20 @@ attachments = Table(
     Column("created_at", Moment, nullable=False),
     Column("bytes", LargeBinary, nullable=False),  # sealed; last, so that the rest is read without it
     CheckConstraint("(contact_id IS NULL) <> (case_id IS NULL)", name="one_owner"),
+)
+
+# Files that are still with their provider. The attachment has no bytes until then; without a row here and without
+# bytes it could not be fetched. Deleting the attachment calls the fetch off.
+fetches = Table(
+    "fetches",
+    metadata,
+    Column("attachment_id", Id(), ForeignKey("attachments.id", ondelete="CASCADE"), primary_key=True),
+    Column("channel", String, nullable=False),
+    Column("ref", LargeBinary, nullable=False),  # sealed under the attachment's owner: the provider's id
+    Column("tries", Integer, nullable=False, default=0),
+    Column("fence", Integer, nullable=False, default=0),  # grows with each lease
+    Column("until", Moment),  # when the lease runs out (database clock)
+    Column("not_before", Moment, nullable=False, index=True),
 )
 
 # ---------------------------------------------------------------- what editors published

@@ -1,6 +1,6 @@
 """People who write to an inbox, and channels that only pretend: what tests of the house need.
 
-`from tests.people import House, Pulled, Pushed`
+`from tests.people import House, Pulled, Pushed, Windowed`
 """
 
 import functools
@@ -16,7 +16,8 @@ from typing import Any, ClassVar
 from sqlalchemy import func, select
 
 from bot import contacts, pages
-from bot.channels.base import Capabilities, Incoming
+from bot.channels.base import Capabilities, GiveUp, Incoming
+from bot.channels.rates import Rates
 from bot.dialogue.flow import Library
 from bot.dialogue.model import File, Heard, Message, Place
 from bot.followups import Followups
@@ -39,35 +40,84 @@ class Pulled:
     pulls: ClassVar[bool] = True
     capabilities: ClassVar[Capabilities] = Capabilities()
     repeats: ClassVar[int | None] = None
+    window: ClassVar[timedelta | None] = None
+    reports: ClassVar[bool] = False
+    rates: ClassVar[Rates] = Rates()
 
     def routes(self, post: object) -> Iterable[Any]:  # noqa: ARG002 as the port has it
         return ()
 
-    async def send(self, address: str, message: Message) -> None:  # noqa: ARG002 as the port has it
+    async def start(self, post: object) -> None: ...
+
+    async def stop(self) -> None: ...
+
+    async def send(self, address: str, message: Message) -> str:  # noqa: ARG002 as the port has it
         raise AssertionError("a page is not sent to")
+
+    async def knock(self, address: str, language: str) -> None:  # noqa: ARG002 as the port has it
+        raise AssertionError("a page is not sent to")
+
+    async def fetch(self, file_ref: str) -> bytes:
+        raise GiveUp(file_ref)
 
 
 class Pushed:
-    """Sends; `outcomes` are raised in turn instead (None: the send succeeds)."""
+    """Sends; `outcomes` are raised in turn instead (None: the send succeeds), as for `knock` and `fetch`.
+
+    `files` are what its provider holds.
+    """
 
     name: ClassVar[str] = "phone"
     pulls: ClassVar[bool] = False
     capabilities: ClassVar[Capabilities] = Capabilities()
     repeats: ClassVar[int | None] = 3600
+    window: ClassVar[timedelta | None] = None
+    reports: ClassVar[bool] = False
 
-    def __init__(self) -> None:
+    def __init__(self, rates: Rates | None = None) -> None:
+        self.rates = rates or Rates()
         self.sent: list[tuple[str, str]] = []
+        self.messages: list[Message] = []
+        self.knocks: list[tuple[str, str]] = []
+        self.files: dict[str, bytes] = {}
+        self.fetched: list[str] = []
         self.outcomes: dict[str, list[Exception | None]] = {}
 
     def routes(self, post: object) -> Iterable[Any]:  # noqa: ARG002 as the port has it
         return ()
 
-    async def send(self, address: str, message: Message) -> None:
-        outcomes = self.outcomes.get(address)
+    async def start(self, post: object) -> None: ...
+
+    async def stop(self) -> None: ...
+
+    async def send(self, address: str, message: Message) -> str:
+        self._turn_out(address)
+        self.sent.append((address, message.text))
+        self.messages.append(message)
+        return f"id-{len(self.sent)}"
+
+    async def knock(self, address: str, language: str) -> None:
+        self._turn_out(f"knock {address}")
+        self.knocks.append((address, language))
+
+    async def fetch(self, file_ref: str) -> bytes:
+        self.fetched.append(file_ref)
+        self._turn_out(file_ref)
+        return self.files[file_ref]
+
+    def _turn_out(self, name: str) -> None:
+        outcomes = self.outcomes.get(name)
         outcome = outcomes.pop(0) if outcomes else None
         if outcome is not None:
             raise outcome
-        self.sent.append((address, message.text))
+
+
+class Windowed(Pushed):
+    """Tells what became of messages, and sends free words for a day after the person's last one."""
+
+    name: ClassVar[str] = "windowed"
+    window: ClassVar[timedelta | None] = timedelta(hours=24)
+    reports: ClassVar[bool] = True
 
 
 @functools.cache
@@ -128,15 +178,15 @@ class House:
             lanes=lanes or (1 if store.dialect == "sqlite" else 2),
         )
         self.followups = Followups(store, keyring, Shelf(fixed=self.library), clock=lambda: self.now)
-        self.web, self.phone = Pulled(), Pushed()
+        self.web, self.phone, self.windowed = Pulled(), Pushed(), Windowed()
         self._ids = itertools.count(1)
 
     def _committed(self, results) -> None:
         self.results += results
         self.rounds.append(len(results))
 
-    async def hear(self, address, what, *, channel=None, message_id=None, cursor=None, body=None):
-        """One message; text, "tap …", "start", or a Heard."""
+    async def hear(self, address, what, *, channel=None, message_id=None, cursor=None, body=None, **more):
+        """One message; text, "tap …", "start", or a Heard. `more` goes into the `Incoming`."""
         if isinstance(what, str):
             if what.startswith("tap "):
                 what = Heard("tap", tap=what.removeprefix("tap "))
@@ -144,7 +194,7 @@ class House:
                 what = Heard("start") if what == "start" else Heard("text", text=what)
         return await self.inbox.hear(
             channel or self.web,
-            Incoming(address, message_id or uuid.uuid4().hex, what, body, cursor),
+            Incoming(address, message_id or uuid.uuid4().hex, what, body, cursor, **more),
         )
 
     async def voice(self, address, **more):

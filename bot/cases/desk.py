@@ -1,7 +1,7 @@
 """The desk: what staff do with cases. Each deed is decided by `may` and written to the audit log in its transaction."""
 
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -98,7 +98,7 @@ class Desk:
         except ValueError:
             raise NoSuchCase(NoSuchCase.__doc__) from None
         found = self.conn.execute(select(files).where(files.c.case_id == row.id, files.c.id == wanted)).first()
-        if found is None:
+        if found is None or not found.size:  # still with its provider, or it could not be fetched
             raise NoSuchCase(NoSuchCase.__doc__)
         self._log("file", row)
         key = DataKey(self.keyring.unwrap(row.data_key))
@@ -119,13 +119,13 @@ class Desk:
         key = DataKey(self.keyring.unwrap(row.data_key))
         staff_id = uuid.UUID(self.staff.id) if self.staff.id else None
         thread = filing.Thread(self.conn, row.id, key, at, anonymous=row.anonymous)
-        thread.say("staff", {"said": words}, staff_id=staff_id)
+        message_id = thread.say("staff", {"said": words}, staff_id=staff_id)
         status = statuses.after(row.status, "answer")
         self.conn.execute(update(CASES).where(CASES.c.id == row.id).values(status=status, last_step_at=at))
         self._log("answer", row)
         reached = contact is not None and row.in_chat and not contact.blocked
         if contact is not None and reached:
-            self._deliver(contact, row, words, library)
+            self._deliver(contact, row, words, library, message_id)
         return "chat" if reached else "mailbox"
 
     # ------------------------------------------------------------ the parts
@@ -136,7 +136,9 @@ class Desk:
         contact_id = self.conn.execute(whose).scalar()
         return contacts.locked_by_id(self.conn, self.keyring, contact_id) if contact_id else None
 
-    def _deliver(self, contact: contacts.Contact, row: Row[Any], words: str, library: Library) -> None:
+    def _deliver(
+        self, contact: contacts.Contact, row: Row[Any], words: str, library: Library, message_id: uuid.UUID
+    ) -> None:
         """Into the lane of the contact. Of a restricted case only a neutral notice: the phone may be shared."""
         case_id = row.id.hex
         # somebody answered: nobody is told any more that nobody did
@@ -146,7 +148,7 @@ class Desk:
         else:
             say = Say(*holding.staff_answer(words, case_id), accepts=("voice", "photo", "document"))
             self._hold(contact, case_id, library)
-        contact.say(word(say, library, contact.conversation.language), self.now)
+        contact.say(word(say, library, contact.conversation.language), self.now, case_message_id=message_id)
         self.conn.execute(insert(OUTBOX), contact.outgoing)
         self.conn.execute(
             update(CONTACTS)
@@ -208,11 +210,23 @@ class Desk:
         key = DataKey(self.keyring.unwrap(row.data_key))
         when: Callable[[datetime], str] = _day if row.anonymous else _moment
         messages = self.conn.execute(select(MESSAGES).where(MESSAGES.c.case_id == row.id).order_by(MESSAGES.c.position))
+        missing = filing.files_missing(self.conn, row.id)
         lines = []
         for message in messages:
             body = filing.open_body(key, message.id, message.body)
-            lines.append(Line(message.author, when(message.at), body.get("story", body.get("said"))))
+            content = _told_of_files(body.get("story", body.get("said")), missing)
+            lines.append(Line(message.author, when(message.at), content))
         return lines
+
+
+def _told_of_files(content: object, missing: Mapping[str, str]) -> object:
+    """A file that is not there has no id, and says so: "file" is "pending" or "lost"."""
+    if not isinstance(content, Mapping):
+        return content
+    if "kind" not in content:
+        return {name: _told_of_files(value, missing) for name, value in content.items()}
+    state = missing.get(str(content.get("id")))
+    return {**content, "id": "", "file": state} if state else content
 
 
 def _moment(at: datetime) -> str:

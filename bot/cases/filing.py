@@ -18,9 +18,10 @@ from bot.cases import numbers, statuses
 from bot.contacts import Contact
 from bot.dialogue.flow import Category
 from bot.dialogue.model import AddToCase, CaseView, OpenCase, Text, literal
-from storage import DataKey, KeyRing, random_id, tables, uuid7
+from storage import DataKey, KeyRing, database_now, random_id, tables, uuid7
 
 CASES, MESSAGES, FILES, OUTBOX = tables.cases, tables.case_messages, tables.attachments, tables.outbox
+FETCHES = tables.fetches
 
 
 @dataclass(slots=True)
@@ -43,12 +44,17 @@ class Filed:
 
 @dataclass(slots=True)
 class Attachment:
-    """A file that came with a message, not yet anywhere."""
+    """A file that came with a message, not yet anywhere. With `ref` its bytes are still with the provider of `channel`.
+
+    Without bytes and `ref` it could not be fetched.
+    """
 
     id: str
     kind: str
-    media_type: str
-    body: bytes = field(repr=False)
+    media_type: str = ""
+    body: bytes = field(default=b"", repr=False)
+    ref: str = field(default="", repr=False)
+    channel: str = ""
 
 
 def cut_to_day(at: datetime) -> datetime:
@@ -142,12 +148,17 @@ class Filing:
     def _take_draft(self, file_id: str) -> Attachment | None:
         """A draft's bytes, out of the contact's keeping; None when it is gone (after a day)."""
         mine = (FILES.c.id == uuid.UUID(file_id)) & (FILES.c.contact_id == self.contact.id)
-        row = self.conn.execute(select(FILES).where(mine)).first()
+        # locked: whoever fetches it stores its bytes before, or finds it gone
+        row = self.conn.execute(select(FILES).where(mine).with_for_update()).first()
         if row is None:
             return None
+        fetch = self.conn.execute(select(FETCHES).where(FETCHES.c.attachment_id == row.id)).first()
         self.conn.execute(delete(FILES).where(mine))
-        body = self.contact.key.open(row.bytes, "attachment", row.id.bytes)
-        return Attachment(file_id, row.kind, row.media_type, body)
+        key = self.contact.key
+        if fetch is not None:
+            ref = key.open(fetch.ref, "fetch", row.id.bytes).decode()
+            return Attachment(file_id, row.kind, ref=ref, channel=fetch.channel)
+        return Attachment(file_id, row.kind, row.media_type, key.open(row.bytes, "attachment", row.id.bytes))
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,8 +176,8 @@ class Thread:
         """An id that does not tell when, where that must not be told."""
         return random_id() if self.anonymous else uuid7()
 
-    def say(self, author: str, body: Mapping[str, Any], *, staff_id: uuid.UUID | None = None) -> None:
-        """One more message: `{"story": {answer: …}}` or `{"said": …}`."""
+    def say(self, author: str, body: Mapping[str, Any], *, staff_id: uuid.UUID | None = None) -> uuid.UUID:
+        """One more message: `{"story": {answer: …}}` or `{"said": …}`. Returns its id."""
         last = select(func.max(MESSAGES.c.position)).where(MESSAGES.c.case_id == self.case_id)
         message_id = self.new_id()
         self.conn.execute(
@@ -181,6 +192,7 @@ class Thread:
                 "body": self.key.seal(msgspec.json.encode(body), "case_message", message_id.bytes),
             },
         )
+        return message_id
 
 
 def view(conn: Connection, keyring: KeyRing, contact: Contact, what: str, about: str) -> object:
@@ -252,7 +264,7 @@ def keep(
     contact_id: uuid.UUID | None = None,
     case_id: uuid.UUID | None = None,
 ) -> None:
-    """Store a file, sealed, with its contact (a draft) or its case."""
+    """Store a file, sealed, with its contact (a draft) or its case; what is still to be fetched is noted beside it."""
     file_id = uuid.UUID(attachment.id)
     conn.execute(
         insert(FILES),
@@ -267,3 +279,17 @@ def keep(
             "bytes": key.seal(attachment.body, "attachment", file_id.bytes),
         },
     )
+    if attachment.ref:
+        fetch = {"attachment_id": file_id, "channel": attachment.channel, "tries": 0, "fence": 0}
+        sealed = key.seal(attachment.ref.encode(), "fetch", file_id.bytes)
+        conn.execute(insert(FETCHES), {**fetch, "ref": sealed, "not_before": database_now(conn)})
+
+
+def files_missing(conn: Connection, case_id: uuid.UUID) -> dict[str, str]:
+    """Files of a case whose bytes are not there: id → "pending" (being fetched) or "lost" (could not be fetched)."""
+    rows = conn.execute(
+        select(FILES.c.id, FETCHES.c.attachment_id)
+        .outerjoin(FETCHES, FETCHES.c.attachment_id == FILES.c.id)
+        .where(FILES.c.case_id == case_id, FILES.c.size == 0)
+    )
+    return {row.id.hex: "pending" if row.attachment_id else "lost" for row in rows}

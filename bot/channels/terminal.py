@@ -2,11 +2,13 @@
 
 import re
 from collections.abc import Callable, Iterable
+from datetime import timedelta
 from typing import ClassVar
 
 from aiohttp import web
 
-from bot.channels.base import Capabilities, Post
+from bot.channels.base import Capabilities, GiveUp, Post
+from bot.channels.rates import Rates
 from bot.dialogue.model import File, Heard, Message, Place
 
 SPECIAL = re.compile(r"\((voice|photo|document|location|sticker|tap)\s*([^)]*)\)")
@@ -20,6 +22,9 @@ class Terminal:
     pulls: ClassVar[bool] = False
     capabilities: ClassVar[Capabilities] = Capabilities(text=100_000)
     repeats: ClassVar[int | None] = 3600
+    window: ClassVar[timedelta | None] = None
+    reports: ClassVar[bool] = False
+    rates: ClassVar[Rates] = Rates()
 
     def __init__(self, show: Callable[[str], None]) -> None:
         self._show = show
@@ -28,9 +33,20 @@ class Terminal:
     def routes(self, post: Post) -> Iterable[web.RouteDef]:  # noqa: ARG002 - nothing arrives by the web
         return ()
 
-    async def send(self, address: str, message: Message) -> None:  # noqa: ARG002 - there is one screen
+    async def start(self, post: Post) -> None: ...
+
+    async def stop(self) -> None: ...
+
+    async def send(self, address: str, message: Message) -> str:  # noqa: ARG002 - there is one screen
         self._last = message
         self._show(shown(message))
+        return ""
+
+    async def knock(self, address: str, language: str) -> None:  # noqa: ARG002 - as the port has it
+        raise GiveUp("a screen is always open")
+
+    async def fetch(self, file_ref: str) -> bytes:  # noqa: ARG002 - as the port has it
+        raise GiveUp("files of the terminal come with their message")
 
     def heard(self, line: str) -> tuple[Heard, bytes | None]:
         """What a typed line means here: the number of a choice is a press on it, as on any other screen."""

@@ -19,6 +19,12 @@ from bot.library.shelf import Shelf
 from bot.settings import Settings
 
 T = TypeVar("T")
+WHY_NOT = {
+    "": "",
+    "kept": ", no longer kept",
+    "pending": ", being fetched",
+    "lost": ", could not be fetched",
+}  # why a file can't be opened
 
 
 def add_to(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
@@ -130,7 +136,8 @@ def _shown(value: object) -> str:
         seconds = f" {value['seconds']} s" if value.get("seconds") else ""
         if value.get("kind") == "location":
             return f"(location {value['latitude']:.5f}, {value['longitude']:.5f})"
-        return f"({value.get('kind')}{seconds}{', no longer kept' if value.get('lost') else ''})"
+        why = WHY_NOT["kept" if value.get("lost") else str(value.get("file", ""))]
+        return f"({value.get('kind')}{seconds}{why})"
     if isinstance(value, list):
         return ", ".join(map(str, value))
     # control characters and direction marks could repaint the terminal

@@ -5,8 +5,10 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from bot import lanes as database
 from bot import outbox
-from bot.channels.base import Blocked, GiveUp, Retry
+from bot.channels.base import SEND_TIMEOUT, Blocked, Fault, GiveUp, Retry
+from bot.lanes import Ended, Sent, Take
 from bot.outbox import Lanes
 from storage import Store, tables
 from tests.people import House
@@ -46,6 +48,15 @@ async def lane(house, contact_id):
     return next(row for row in await house.rows(LANES) if row.contact_id == contact_id)
 
 
+async def step(house, lanes, *asked):
+    """What comes next in these lanes."""
+    return await house.store.run(lambda conn: lanes.desk.step(conn, list(asked)))
+
+
+async def unserved(house, lanes, channel="phone"):
+    return await house.store.read(lambda conn: lanes.desk.unserved(conn, channel, 100))
+
+
 PAST = datetime(2020, 1, 1, tzinfo=UTC)
 
 
@@ -71,9 +82,9 @@ async def test_a_retry_delays_only_its_lane_and_keeps_its_order(house, lanes):
     assert kept.not_before > datetime.now(UTC) + timedelta(seconds=20)
     await lanes._serve(awa)
     assert sent(house, "awa") == []
-    assert await house.store.read(lanes._unserved) == []
+    assert await unserved(house, lanes) == []
     await change(house, LANES, not_before=PAST)
-    assert await house.store.read(lanes._unserved) == [awa]
+    assert await unserved(house, lanes) == [awa]
     await lanes._serve(awa)
     assert sent(house, "awa") == ["Quoi ?", "Dit : un", "Quoi ?"]
 
@@ -91,7 +102,7 @@ async def test_a_fault_of_the_line_is_tried_again_later_and_later(house, lanes):
     assert [round(wait) for wait in waits] == [2, 4, 8, 16]
     (row,) = await house.rows(OUTBOX)
     assert row.attempts == 4
-    await change(house, OUTBOX, attempts=outbox.MOST_ATTEMPTS)
+    await change(house, OUTBOX, attempts=database.MOST_ATTEMPTS)
     house.phone.outcomes["awa"] = [OSError("line")]
     await lanes._serve(awa)
     (row,) = await house.rows(OUTBOX)
@@ -108,7 +119,7 @@ async def test_a_give_up_frees_the_lane(house, lanes):
     assert row.gave_up_at is not None
     await lanes._serve(awa)
     assert len(sent(house, "awa")) == 2
-    assert await house.store.read(lanes._unserved) == []
+    assert await unserved(house, lanes) == []
 
 
 async def test_blocked_closes_the_lane(house, lanes):
@@ -121,7 +132,7 @@ async def test_blocked_closes_the_lane(house, lanes):
     assert (await house.contact("awa", house.phone)).blocked
     await lanes._serve(awa)
     assert sent(house, "awa") == []
-    assert await house.store.read(lanes._unserved) == []
+    assert await unserved(house, lanes) == []
     await write(house, "awa", "deux")
     assert not (await house.contact("awa", house.phone)).blocked
     await lanes._serve(awa)
@@ -132,42 +143,41 @@ async def test_one_worker_at_a_time_has_a_lane(house, lanes):
     """While a lease runs, another worker gets none, and the sweep does not offer the lane."""
     awa = await write(house, "awa", "carnet")
     other = Lanes(house.store, house.keyring, {"phone": house.phone})
-    assert await house.store.run(lambda conn: lanes._lease(conn, awa)) is not None
-    assert await house.store.run(lambda conn: other._lease(conn, awa)) is None
-    assert await house.store.read(other._unserved) == []
+    assert await step(house, lanes, Take(awa)) != [None]
+    assert await step(house, other, Take(awa)) == [None]
+    assert await step(house, lanes, Take(awa)) == [None]
+    assert await unserved(house, other) == []
 
 
 async def test_a_lease_is_taken_over_after_its_end_and_its_late_holder_marks_nothing(house, lanes):
     """A worker that slept too long finds its fence passed: its message is not dropped, its lane not given back."""
     awa = await write(house, "awa", "carnet")
     other = Lanes(house.store, house.keyring, {"phone": house.phone})
-    late = await house.store.run(lambda conn: lanes._lease(conn, awa))
-    due = await house.store.run(lambda conn: lanes._next(conn, late))
-    assert due.message.text == "Quoi ?"
+    (late,) = await step(house, lanes, Take(awa))
+    assert late.message.text == "Quoi ?"
     await change(house, LANES, until=PAST)
-    lease = await house.store.run(lambda conn: other._lease(conn, awa))
-    assert lease.fence == late.fence + 1
-    for outcome in (None, Retry(5), GiveUp(), Blocked()):
-        assert await house.store.run(lambda conn, o=outcome: lanes._mark(conn, late, due, o)) is None
+    (due,) = await step(house, other, Take(awa))
+    assert due.fence == late.fence + 1
+    for outcome in (Sent(), Retry(5), GiveUp(), Blocked(), Fault("away")):
+        assert await step(house, lanes, Ended(late, outcome)) == [None]
     (row,) = await house.rows(OUTBOX)
     assert (row.attempts, row.gave_up_at) == (0, None)
     kept = await lane(house, awa)
-    assert (kept.closed_at, kept.fence) == (None, lease.fence)
+    assert (kept.closed_at, kept.fence) == (None, due.fence)
     assert kept.until > datetime.now(UTC)
-    assert await house.store.run(lambda conn: lanes._next(conn, late)) is None
-    assert await house.store.run(lambda conn: other._mark(conn, lease, due, None)) is None
+    assert await step(house, other, Ended(due, Sent())) == [None]
     assert await house.count(OUTBOX) == 0
 
 
 async def test_a_lease_ends_by_the_database_clock_after_a_send_may_take(house, lanes):
     """A lease is as long as promised, and grows with each message."""
     awa = await write(house, "awa", "carnet", "un")
-    lease = await house.store.run(lambda conn: lanes._lease(conn, awa))
+    (due,) = await step(house, lanes, Take(awa))
     first = (await lane(house, awa)).until
-    assert timedelta(seconds=50) < first - datetime.now(UTC) <= outbox.LEASE
+    assert timedelta(seconds=SEND_TIMEOUT) < first - datetime.now(UTC) <= outbox.LEASE
     await asyncio.sleep(0.02)
-    due = await house.store.run(lambda conn: lanes._next(conn, lease))
-    await house.store.run(lambda conn: lanes._mark(conn, lease, due, None))
+    (due,) = await step(house, lanes, Ended(due, Sent()))
+    assert due.message.text == "Dit : un"
     assert (await lane(house, awa)).until > first
 
 
@@ -195,7 +205,7 @@ async def test_served_again_while_being_served_nothing_is_left_behind(house, lan
     async def slowly(address, message):
         began.set()
         await asyncio.sleep(0.05)
-        await right(address, message)
+        return await right(address, message)
 
     house.phone.send = slowly
     lanes.serve(awa)
@@ -223,7 +233,7 @@ async def test_two_workers_send_each_message_once(house, lanes, database_url):
 async def test_what_a_page_pulls_is_never_sent(house, lanes):
     """Contacts of the web chat are not the lanes' business."""
     await house.hear("awa", "carnet")
-    assert await house.store.read(lanes._unserved) == []
+    assert await unserved(house, lanes) == []
     assert not any(result.pushes for result in house.results)
 
 

@@ -16,15 +16,18 @@ from sqlalchemy import Connection
 
 import bot.channels.webchat
 import bot.channels.webchat.stream
-import bot.pages
+import bot.deliveries
 import bot.round
 import bot.worker
 from bot import contacts
+from bot.attachments import Attachments
 from bot.cases import desk, filing
+from bot.channels.telegram import Telegram
+from bot.channels.whatsapp import WhatsApp
 from bot.dialogue import engine
 from bot.inbox import Inbox
+from bot.lanes import _Step
 from bot.library import revisions
-from bot.outbox import Lanes
 from bot.round import Round
 from tests.faults.push import Push
 
@@ -95,11 +98,22 @@ POINTS: dict[str, Point | Inner] = {
         Connection, "commit", before=False, about="committed, staff were not told", since=(desk.Desk, "answer")
     ),
     # channels that are pushed to
-    "push_leased": Point(Lanes, "_lease", before=False, about="the lane is leased, not committed"),
-    "push_read": Point(Lanes, "_next", before=False, about="the message is read, not sent"),
+    "push_leased": Point(_Step, "_take", before=False, about="the lane is leased, not committed"),
+    "push_read": Point(_Step, "_next", before=False, about="the message is read, not sent"),
     "push_before_send": Point(Push, "send", before=True, about="the next step is the send"),
     "push_after_send": Point(Push, "send", before=False, about="sent, not marked: it goes out again"),
-    "push_marked": Point(Lanes, "_mark", before=False, about="marked as sent, not committed: it goes out again"),
+    "push_marked": Point(_Step, "_mark", before=False, about="marked as sent, not committed: it goes out again"),
+    "telegram_before_200": Point(Telegram, "_take", before=False, about="stored, Telegram was not told"),
+    "telegram_before_send": Point(Telegram, "send", before=True, about="the next step is the send"),
+    "telegram_after_send": Point(Telegram, "send", before=False, about="sent, not marked: it goes out again"),
+    "telegram_file_there": Point(Telegram, "fetch", before=False, about="a voice note is here, not stored"),
+    "whatsapp_before_200": Point(WhatsApp, "_take", before=False, about="stored, WhatsApp was not told"),
+    "whatsapp_before_send": Point(WhatsApp, "send", before=True, about="the next step is the send"),
+    "whatsapp_after_send": Point(WhatsApp, "send", before=False, about="sent, not marked: it goes out again"),
+    "whatsapp_file_there": Point(WhatsApp, "fetch", before=False, about="a voice note is here, not stored"),
+    "file_leased": Point(Attachments, "_lease", before=False, about="a fetch is leased, not committed"),
+    "file_marked": Point(Attachments, "_mark", before=False, about="a file is stored, not committed"),
+    "statuses_written": Point(bot.deliveries, "_round", before=False, about="statuses are written, not committed"),
     # the start
     "publishing": Point(revisions, "publish", before=False, about="the first revision is written, not committed"),
 }

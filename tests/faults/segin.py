@@ -59,6 +59,7 @@ class Segin:
     folder: Path
     name: str = "server"
     extras: dict[str, Any] = field(default_factory=dict)  # what `server.py` prepares
+    settings: dict[str, str] = field(default_factory=dict)  # more of its environment
     port: int = 0
     pid: int = 0
 
@@ -76,6 +77,7 @@ class Segin:
             "SEGIN_DATABASE_URL": self.url,
             "SEGIN_LIBRARY_DIR": str(self.launcher.library),
             "SEGIN_PORT": str(self.port),
+            **self.settings,
         }
         return {"do": "start", "arguments": arguments, "environment": environment, "log": str(log), **extras}
 

@@ -20,7 +20,9 @@ from sqlalchemy.engine import Engine
 
 import bot.__main__
 import bot.app
+import bot.attachments
 import bot.channels.webchat
+import bot.lanes
 import bot.outbox
 import storage.store
 from bot.channels.base import Channel
@@ -73,7 +75,10 @@ def _become(job: dict[str, Any]) -> None:
 def _prepare(job: dict[str, Any]) -> None:
     signal.signal(signal.SIGINT, signal.default_int_handler)
     bot.channels.webchat.MESSAGES_PER_MINUTE = bot.channels.webchat.NEWCOMERS_PER_MINUTE = 1_000_000
-    bot.outbox.LEASE, bot.outbox.SWEEP = timedelta(seconds=0.5), 0.1
+    bot.lanes.LEASE = bot.outbox.LEASE = timedelta(seconds=2)  # what a killed worker had is soon taken up
+    bot.outbox.SEND_TIMEOUT, bot.outbox.SWEEP = 1.0, 0.1
+    bot.attachments.LEASE, bot.attachments.EVERY = timedelta(seconds=1.5), 0.1
+    bot.attachments.FETCH_TIMEOUT = 1.0
     if job.get("busy_seconds"):
         _wait_less_for_locks(job["busy_seconds"])
     if job.get("phone"):

@@ -5,6 +5,8 @@ The rest (words, categories, the organisation) is the small library of `tests/li
 
 from pathlib import Path
 
+from bot.dialogue.flow import Library
+from bot.library import files, load
 from tests.library.small import small_files
 
 MAIN = """\
@@ -198,3 +200,10 @@ def write(folder: Path) -> Path:
         file.parent.mkdir(parents=True, exist_ok=True)
         file.write_bytes(content)
     return folder
+
+
+def library(folder: Path) -> Library:
+    """The same, built."""
+    built = load.build(files.read_folder(write(folder))).library
+    assert built is not None
+    return built

@@ -2,14 +2,15 @@
 
 import stat
 from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
-from sqlalchemy import inspect, make_url
+from sqlalchemy import Column, MetaData, Table, insert, inspect, make_url, select
 
-from storage import Store, Unavailable, is_current, tables, upgrade
+from storage import Store, Unavailable, is_current, random_id, tables, upgrade
 
 
 def test_tables_and_migrations_agree(empty_database_url: str):
@@ -60,6 +61,39 @@ def test_works_twice_and_says_so(empty_database_url: str):
         assert store.read_now(is_current)
         upgrade(empty_database_url)
         assert store.read_now(is_current)
+
+
+def test_a_database_of_the_first_version_keeps_its_rows(empty_database_url: str):
+    """What waits to be sent still waits, as something of which no part was sent."""
+    upgrade(empty_database_url, "0001")
+    now, who = datetime(2026, 11, 21, tzinfo=UTC), random_id()
+    moments = {"heard_at": now, "created_at": now}
+    sealed = {"address_index": b"a", "address": b"a", "data_key": b"k", "conversation": b"c"}
+    with Store(empty_database_url) as store:
+
+        def fill(conn):
+            contact = {"id": who, "channel": "web", "last_seq": 1, **sealed, **moments}
+            conn.execute(insert(tables.contacts).values(contact))
+            row = {"id": random_id(), "contact_id": who, "seq": 1, "due_at": now, "body": b"b"}
+            conn.execute(_without(tables.outbox, "part"), {**row, "is_say": False, "attempts": 0})
+            conn.execute(_without(tables.lanes), {"contact_id": who, "fence": 3, "not_before": now})
+
+        store.run_now(fill)
+    upgrade(empty_database_url)
+    with Store(empty_database_url) as store:
+        assert store.read_now(is_current)
+        (row,) = store.read_now(lambda conn: conn.execute(select(tables.outbox)).all())
+        assert (row.contact_id, row.part, row.sent_at, row.case_message_id) == (who, 0, None, None)
+        (lane,) = store.read_now(lambda conn: conn.execute(select(tables.lanes)).all())
+        assert (lane.fence, lane.knocked_at) == (3, None)
+        (contact,) = store.read_now(lambda conn: conn.execute(select(tables.contacts)).all())
+        assert contact.window_until is None
+
+
+def _without(table, *columns):
+    """An INSERT as the first version had it: without columns that have a default now."""
+    old = Table(table.name, MetaData(), *(Column(c.name, c.type) for c in table.columns if c.name not in columns))
+    return insert(old)
 
 
 def test_workers_that_start_together_wait_for_each_other(empty_database_url: str):

@@ -50,7 +50,7 @@ async def test_rows_come_back_as_they_were(store: Store, keyring: KeyRing):
 
     await store.run(write)
     back = await store.read(lambda conn: conn.execute(select(contacts)).mappings().one())
-    assert dict(back) == row | {"last_seq": 0, "draft_until": None, "blocked_at": None}
+    assert dict(back) == row | {"last_seq": 0, "draft_until": None, "blocked_at": None, "window_until": None}
     assert type(back["id"]) is uuid.UUID
     assert back["heard_at"].utcoffset() == timedelta(0)
     assert key.open(back["conversation"], "contacts.conversation", back["id"].bytes) == said

@@ -6,7 +6,6 @@ made when the first message was stored. It is the contact's address, and all tha
 
     __init__.py   the channel and its addresses
     reading.py    what the browser sent → Heard
-    pictures.py   pictures without the place and phone they were taken with
     limits.py     floods
     stream.py     later messages, as they come (server-sent events)
     shell.py      the page and its files
@@ -20,13 +19,15 @@ import secrets
 from collections import OrderedDict
 from collections.abc import Iterable
 from contextlib import suppress
+from datetime import timedelta
 from typing import ClassVar
 from urllib.parse import urlsplit
 
 import msgspec
 from aiohttp import web
 
-from bot.channels.base import Capabilities, Incoming, Post, Refused, Told, Unavailable
+from bot.channels.base import Capabilities, GiveUp, Incoming, Post, Refused, Told, Unavailable
+from bot.channels.rates import Rates
 from bot.channels.webchat.limits import Flood, place_of
 from bot.channels.webchat.reading import (
     MAX_CURSOR,
@@ -68,6 +69,9 @@ class WebChat:
     pulls: ClassVar[bool] = True
     capabilities: ClassVar[Capabilities] = Capabilities(text=10_000)
     repeats: ClassVar[int | None] = None  # a phone may stay off for months with a message in its queue
+    window: ClassVar[timedelta | None] = None
+    reports: ClassVar[bool] = False
+    rates: ClassVar[Rates] = Rates()
 
     def __init__(
         self,
@@ -119,11 +123,22 @@ class WebChat:
             web.post("/chat/leave", leave),
         ]
 
-    async def send(self, address: str, message: Message) -> None:
+    async def start(self, post: Post) -> None:
+        """Nothing has to be opened."""
+
+    async def send(self, address: str, message: Message) -> str:
         """Nothing is pushed: the browser asks (`pulls`)."""
         raise NotImplementedError("the web chat is pulled from")
 
-    async def close(self) -> None:
+    async def knock(self, address: str, language: str) -> None:
+        """As `send`."""
+        raise NotImplementedError("the web chat is pulled from")
+
+    async def fetch(self, file_ref: str) -> bytes:  # noqa: ARG002 - as the port has it
+        """The browser sends the bytes themselves."""
+        raise GiveUp("files of the web chat come with their message")
+
+    async def stop(self) -> None:
         """End the open streams; the application calls it when it begins to shut down."""
         await self._streams.close()
         if self._leaving is not None:

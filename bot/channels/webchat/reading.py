@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 import filetype
 from aiohttp import web
 
-from bot.channels.webchat.pictures import NoPicture, cleaned
+from bot.channels.pictures import NoPicture, cleaned
 from bot.dialogue.model import MAX_TAP_BYTES, File, Heard, Place
 
 MAX_TEXT = 10_000  # characters

@@ -35,6 +35,9 @@ class FakeWorker(FakePost):
     async def stop(self):
         pass
 
+    async def hang_up(self):
+        await self.channels["web"].stop()
+
 
 class Broken:
     """A channel whose every address fails, in words that quote somebody."""

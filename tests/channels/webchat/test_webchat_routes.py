@@ -17,8 +17,8 @@ from aiohttp.test_utils import TestClient, TestServer
 from PIL import Image
 from webchat_fakes import FakePost, application
 
-from bot.channels import webchat
-from bot.channels.webchat import MESSAGES_PER_MINUTE, NEWCOMERS_PER_MINUTE, WebChat, pictures, stream
+from bot.channels import pictures, webchat
+from bot.channels.webchat import MESSAGES_PER_MINUTE, NEWCOMERS_PER_MINUTE, WebChat, stream
 from bot.channels.webchat.limits import REMEMBERED, Flood, place_of
 from bot.channels.webchat.reading import MAX_FILE, Bounds
 from bot.dialogue.model import Heard, Message, Place
@@ -502,7 +502,7 @@ async def test_a_heap_of_pictures_is_drawn_one_at_a_time(known, monkeypatch):
 
 MEMORY = """
 import asyncio, resource, sys
-from bot.channels.webchat.pictures import cleaned
+from bot.channels.pictures import cleaned
 body = sys.stdin.buffer.read()
 async def heap():
     await asyncio.gather(*(cleaned(body) for _ in range(4)))
@@ -832,7 +832,7 @@ async def test_closing_ends_every_stream_at_once(post):
         await say(client, "start")
         async with asyncio.timeout(5), client.get("/chat/stream?cursor=1") as answer:
             await answer.content.readuntil(b"ping\n\n")
-            await chat.close()
+            await chat.stop()
             assert b"bye" in await answer.content.read()
     assert not chat._streams._open
 

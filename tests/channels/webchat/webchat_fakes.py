@@ -138,7 +138,7 @@ def application(post: FakePost, chat: WebChat) -> web.Application:
     app.add_routes(chat.routes(post))
 
     async def close(_: web.Application) -> None:
-        await chat.close()
+        await chat.stop()
 
     app.on_shutdown.append(close)
     return app

@@ -1,7 +1,7 @@
 """Pictures without what the phone wrote into them: place, time, model, thumbnail.
 
-The page shrinks pictures itself, which drops all of that; a browser that could not, or someone who speaks
-to the server directly, is no exception. So every picture is drawn anew here.
+Some apps shrink pictures and drop all of that, others don't, and whoever speaks to the server directly sends
+what they like. So every picture is drawn anew here.
 """
 
 import asyncio

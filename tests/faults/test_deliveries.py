@@ -1,0 +1,217 @@
+"""Providers deliver more than once, at the same time, in other packets: the database ends as after one delivery.
+
+What keeps its order is one person's words: a provider delivers the second once the first was taken (Telegram), or
+tells when each was written (WhatsApp, within one packet). Copies of any of them may come at any time after that.
+"""
+
+import asyncio
+import json
+import random
+import shutil
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from storage import KeyRing
+from tests.channels.telegram.fake_api import FakeTelegram
+from tests.channels.whatsapp.deliveries import delivery, messages, statuses
+from tests.channels.whatsapp.fake_graph import FakeGraph
+from tests.faults import town
+from tests.faults.contents import contents
+from tests.faults.dialogues import ASKING, NAMED
+from tests.faults.served import Served, hurry, message, telegram, until, update, whatsapp
+
+VOICE = b"OggS\x00\x02" + b"sound of a voice" * 8
+CROWD = 6  # people on each channel
+SCRIPTS = [
+    [*NAMED[:9], ("voice", "file-1"), *NAMED[10:]],
+    ASKING,
+    [("text", "/start"), ("tap", "main/language:fr"), ("text", "plainte"), ("text", "menu"), ("text", "2")],
+]
+
+
+@pytest.fixture(scope="module")
+def library(tmp_path_factory):
+    return town.library(tmp_path_factory.mktemp("library"))
+
+
+def script(person: int) -> list[dict[str, str]]:
+    """What this person says, as `update` and `message` take it."""
+    said = SCRIPTS[person % len(SCRIPTS)]
+    return [{"text": "/start"} if kind == "start" else {kind: value} for kind, value in said]
+
+
+def day() -> list[tuple[str, int, int, Any]]:
+    """Everything everybody says: channel, person, number, payload. Built once, so that a copy is the same bytes."""
+    found: list[tuple[str, int, int, Any]] = []
+    for person in range(CROWD):
+        for number, what in enumerate(script(person), 1):
+            found.append(("telegram", person, number, update(70_000 + person, number, **what)))
+            found.append(("whatsapp", person, number, message(f"1555010{person:04}", number, **what)))
+    return found
+
+
+class Providers:
+    """Deliver a day. `copies`: how often each thing comes; what is not taken comes again."""
+
+    def __init__(self, segin: Served, said: list[tuple[str, int, int, Any]], dice: random.Random) -> None:
+        self.segin, self.dice, self.late = segin, dice, []
+        self.rows: dict[tuple[str, int], list[Any]] = {}
+        for channel, person, _, payload in said:
+            self.rows.setdefault((channel, person), []).append(payload)
+
+    async def once(self) -> None:
+        """Each thing once, one after the other."""
+        for (channel, _), payloads in self.rows.items():
+            for payload in payloads:
+                await self._until_taken(channel, payload)
+
+    async def thrice(self) -> None:
+        """Everybody at once; each thing three times, some copies at the same moment, some much later."""
+        people = list(self.rows.items())
+        self.dice.shuffle(people)
+        await asyncio.gather(*(self._live(channel, payloads) for (channel, _), payloads in people))
+        self.dice.shuffle(self.late)
+        await asyncio.gather(*(self._until_taken(channel, payload) for channel, payload in self.late))
+
+    async def _live(self, channel: str, payloads: list[Any]) -> None:
+        before: list[Any] = []
+        for payload in payloads:
+            now = self.dice.randint(1, 3)
+            old = [(channel, one) for one in self.dice.sample(before, min(len(before), 1))]
+            await asyncio.gather(*(self._until_taken(*one) for one in [*([(channel, payload)] * now), *old]))
+            self.late += [(channel, payload)] * (3 - now)
+            before.append(payload)
+
+    async def packed(self) -> None:
+        """WhatsApp: other packets each time, several people and several words in each, the order within mixed up."""
+        rows = [payloads for (channel, _), payloads in self.rows.items() if channel == "whatsapp"]
+        places, done = [0] * len(rows), []
+        while any(place < len(row) for place, row in zip(places, rows, strict=True)):
+            packet = []
+            for index, row in enumerate(rows):
+                take = self.dice.randint(0, 4)
+                packet += row[places[index] : places[index] + take]
+                places[index] = min(len(row), places[index] + take)
+            packet += self.dice.choices(done, k=4) if done else []
+            done += packet
+            self.dice.shuffle(packet)
+            copies = [_packets(packet, self.dice) for _ in range(3)]
+            await self._taken(copies[0])
+            await asyncio.gather(*(self._taken(copy) for copy in copies[1:]))
+
+    async def _until_taken(self, channel: str, payload: Any) -> None:
+        async def taken() -> bool:
+            deliver = self.segin.telegram if channel == "telegram" else self.segin.whatsapp
+            return await deliver(payload) == 200
+
+        await until(taken)
+
+    async def _taken(self, packet: dict[str, Any]) -> None:
+        await self._until_taken("whatsapp", json.dumps(packet).encode())
+
+
+def _packets(said: list[Any], dice: random.Random) -> dict[str, Any]:
+    """One delivery that spreads these messages over entries and changes."""
+    said = list(said)
+    dice.shuffle(said)
+    parts = [said[at::3] for at in range(3)]
+    whole = delivery(*(messages(*part) for part in parts if part))
+    changes = whole["entry"][0]["changes"]
+    whole["entry"] = [{**whole["entry"][0], "changes": changes[:1]}, {**whole["entry"][0], "changes": changes[1:]}]
+    return whole
+
+
+async def after(
+    url: str, keyring: Any, library: Any, deliver: Callable[[Providers], Any], *, seed: int = 1, said: Any = None
+) -> dict[str, Any]:
+    """What the database holds after this day; nothing is sent, so that all that was said is still there."""
+    async with FakeTelegram(rates=False) as api, FakeGraph(rates=False) as graph:
+        api.files["file-1"] = graph.files["file-1"] = VOICE
+        async with Served(
+            url, keyring, library, lambda: [telegram(api), whatsapp(graph.url)], speaks=False, busy_seconds=20
+        ) as segin:
+            await deliver(Providers(segin, said or day(), random.Random(seed)))
+            await fetched(segin)
+            return await segin.read(lambda conn: contents(conn, keyring))
+
+
+async def fetched(segin: Served) -> None:
+    async def nothing_to_fetch() -> bool:
+        return not (await segin.read(lambda conn: contents(conn, segin.keyring)))["fetches"]
+
+    await until(nothing_to_fetch)
+
+
+@pytest.fixture
+def fast(monkeypatch):
+    hurry(monkeypatch.setattr)
+
+
+@pytest.fixture(scope="module")
+def undisturbed(library, sqlite_tables, tmp_path_factory):
+    """What the database holds after each thing came once."""
+    path = tmp_path_factory.mktemp("once") / "segin.db"
+    shutil.copyfile(sqlite_tables, path)
+    patch = pytest.MonkeyPatch()
+    hurry(patch.setattr)
+    try:
+        return asyncio.run(after(f"sqlite:///{path}", KeyRing.new(), library, Providers.once))
+    finally:
+        patch.undo()
+
+
+def test_the_day_is_worth_it(undisturbed):
+    assert len(undisturbed["people"]) == 2 * CROWD
+    assert len(undisturbed["cases"]) == 2 * CROWD // 3 * 2
+    assert undisturbed["heard"] == len(day())
+    assert sum(bool(case[-1]) for case in undisturbed["cases"]) == 2 * CROWD // 3
+    assert undisturbed["failed"] == []
+
+
+@pytest.mark.usefixtures("fast")
+@pytest.mark.parametrize("seed", [1, 2])
+async def test_three_times_shuffled_and_in_parallel_is_as_once(database_url, keyring, library, undisturbed, seed):
+    assert await after(database_url, keyring, library, Providers.thrice, seed=seed) == undisturbed
+
+
+@pytest.mark.usefixtures("fast")
+@pytest.mark.parametrize("seed", [1, 2, 3])
+async def test_packed_anew_it_is_as_once(database_url, keyring, library, undisturbed, seed):
+    found = await after(database_url, keyring, library, Providers.packed, seed=seed)
+    assert found["people"] == [one for one in undisturbed["people"] if one[0] == "whatsapp"]
+    assert found["cases"] == [one for one in undisturbed["cases"] if one[5] == "whatsapp"]
+    assert found["heard"] * 2 == undisturbed["heard"]
+
+
+@pytest.mark.usefixtures("fast")
+async def test_statuses_three_times_and_in_any_order_are_as_once(database_url, keyring, library):
+    """Each message's last word counts; those of a failed one act on its lane once."""
+    dice = random.Random(5)
+    async with (
+        FakeGraph(rates=False) as graph,
+        Served(database_url, keyring, library, lambda: [whatsapp(graph.url)]) as segin,
+    ):
+        for person in range(8):
+            await segin.say("whatsapp", 15550100000 + person, 1, text="bonjour")
+        await segin.settled()
+        ids = [one.id for one in graph.sent]
+        told = [(kind, one) for one in ids[:6] for kind in ("sent", "delivered", "read")]
+        told += [("sent", ids[6]), ("delivered", ids[6]), ("sent", ids[7]), ("failed", ids[7])]
+        told *= 3
+        dice.shuffle(told)
+        codes = {"failed": 131047}
+        answers = await asyncio.gather(
+            *(
+                segin.whatsapp(json.dumps(delivery(statuses(kind, one, code=codes.get(kind, 0)))).encode())
+                for kind, one in told
+            )
+        )
+        assert set(answers) == {200}
+        await segin.settled()
+        found = await segin.read(lambda conn: contents(conn, keyring))
+    assert found["statuses"] == [("delivered", 1), ("failed", 1), ("read", 6)]
+    waiting = [person[6] for person in found["people"]]
+    assert [len(lane) for lane in waiting if lane] == [1], "what failed waits; nothing else does"
+    assert len(graph.sent) == 9, "eight messages, and one knock"
