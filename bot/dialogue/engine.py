@@ -66,7 +66,8 @@ class _Turn(Moves):
             self._go_in("main", "menu" if self.scene.conversation.language else self.library.flows["main"].start)
         asked = began and not self._carried_over()  # whether what waits now was asked before
         opening, self.scene.says = self.scene.says, []
-        distress = safety.kinds(heard.text, self.library.safety) if heard.kind == "text" else ()
+        words = heard.text if heard.kind != "tap" else ""  # also those under a photo
+        distress = safety.kinds(words, self.library.safety) if words else ()
         if distress:
             self._distress(heard, distress)
         elif heard.kind == "tap":

@@ -49,8 +49,4 @@ def spoken(heard: Heard) -> object | None:
     """What a message adds to a case: words, or a file or place in JSON's own types; None for what can't."""
     if heard.kind == "text" and heard.text.strip():
         return heard.text
-    if heard.file is not None:
-        return {"kind": heard.kind, "id": heard.file.id, "seconds": heard.file.seconds}
-    if heard.place is not None:
-        return {"kind": "location", "latitude": heard.place.latitude, "longitude": heard.place.longitude}
-    return None
+    return heard.in_json

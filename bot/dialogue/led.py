@@ -1,4 +1,5 @@
-"""Where a link leads: `/start plainte` opens the flow of that keyword, once language and privacy are settled.
+"""Where a link leads: `/start plainte` opens the flow of that keyword, once language and privacy are settled;
+`/start kayes` says the region.
 
 The word is remembered as a fact until the menu is reached. Whoever is in the midst of something is not drawn out
 of it; words that name no flow are passed over.
@@ -20,6 +21,10 @@ def follow(library: Library, before: Conversation, turn: Turn, start: str) -> tu
     `start`: what the link carried; "" for any other message.
     """
     word = matching.fold(start.replace("_", " ").replace("-", " "))
+    region = next((key for key in library.directory.regions if _names(library, key, word)), "")
+    if region:  # the poster of a transit centre: where its reader lives or arrives
+        facts = {**turn.conversation.facts, "region": region}
+        return replace(turn, conversation=replace(turn.conversation, facts=facts)), ""
     new = bool(word) and (word in library.anywhere or word in library.topics)
     word = word if new else str(before.facts.get(LINK, ""))
     if not word:
@@ -30,6 +35,10 @@ def follow(library: Library, before: Conversation, turn: Turn, start: str) -> tu
         return replace(turn, conversation=_with(after, ""), says=says), word
     on_the_way = not before.frames or LINK in before.facts
     return replace(turn, conversation=_with(after, word if on_the_way and after.frames else "")), ""
+
+
+def _names(library: Library, region: str, word: str) -> bool:
+    return bool(word) and (word == region or word in library.candidates[f"regions:{region}"].names)
 
 
 def joined(first: Turn, then: Turn) -> Turn:

@@ -48,6 +48,16 @@ class Heard:
     file: File | None = None
     place: Place | None = None
 
+    @property
+    def in_json(self) -> "dict[str, object] | None":
+        """A file, with what was written under it, or a place, in JSON's own types; None for words alone."""
+        if self.file is not None:
+            caption = {"text": self.text} if self.text.strip() else {}
+            return {"kind": self.kind, "id": self.file.id, "seconds": self.file.seconds, **caption}
+        if self.place is not None:
+            return {"kind": "location", "latitude": self.place.latitude, "longitude": self.place.longitude}
+        return None
+
 
 # ---------------------------------------------------------------- what is said
 

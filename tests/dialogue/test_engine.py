@@ -684,3 +684,19 @@ def test_text_fields_are_exclusive():
         text = say.text
         assert isinstance(text, Text)
         assert sum(map(bool, (text.key, text.literal, text.moment, text.items))) == 1
+
+
+# ---------------------------------------------------------------- words under a photo
+
+
+def test_distress_under_a_photo_is_heard():
+    chat = at_the_story()
+    chat.hear(Heard("photo", text="je veux mourir", file=File("f1", "photo")))
+    assert chat.talk.top.flow == "distress"
+
+
+def test_what_is_written_under_a_photo_goes_with_it():
+    chat = at_the_story()
+    chat.hear(Heard("photo", text="Voici le reçu.", file=File("f1", "photo")))
+    saved = [frame.answers.get("account") for frame in chat.talk.frames]
+    assert {"kind": "photo", "id": "f1", "seconds": 0, "text": "Voici le reçu."} in saved

@@ -53,3 +53,10 @@ async def test_whoever_is_in_the_midst_of_something_stays_there(house):
     after = (await house.contact("awa")).conversation
     assert after.frames == before.frames
     assert led.LINK not in after.facts
+
+
+async def test_a_region_is_remembered(house):
+    """The poster of a transit centre says where its reader is: nobody asks again."""
+    await house.consent("awa")
+    await house.hear("awa", "start", start="kayes")
+    assert (await house.contact("awa")).conversation.facts["region"] == "kayes"

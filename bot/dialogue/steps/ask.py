@@ -71,10 +71,8 @@ class Ask(Step):
         return matching.is_word(heard.text, scene.library.vocabulary.skip, scene.library.vocabulary)
 
     def _read(self, scene: "Scene", heard: Heard) -> Answer | Miss:
-        if heard.file is not None and heard.kind in self.accepts():
-            return {"kind": heard.kind, "id": heard.file.id, "seconds": heard.file.seconds}
-        if heard.place is not None and "location" in self.accepts():
-            return {"kind": "location", "latitude": heard.place.latitude, "longitude": heard.place.longitude}
+        if heard.in_json is not None and heard.kind in self.accepts():
+            return heard.in_json
         if heard.kind != "text" or not heard.text.strip():
             return self._miss()
         if len(heard.text) > MAX_TEXT:
