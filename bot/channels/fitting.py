@@ -23,9 +23,25 @@ BORDERS = tuple(map(re.compile, (r"\n[^\S\n]*\n\s*", r"\n", r"(?<=[.!?;:…؟۔]
 
 def fit(message: Message, capabilities: Capabilities) -> list[Message]:
     """The messages that say the same on this channel, in order; each within `capabilities`."""
+    if message.many:  # the channel will number the choices in the text, and say that numbers are written
+        capabilities = _with_room(capabilities, sum(length(one.label, capabilities) + 6 for one in message.options))
     if _fits(message, capabilities):
         return [message]
     return _Fitting(message, capabilities).parts()
+
+
+HINT = 120  # letters kept free for "write the numbers"
+
+
+def _with_room(capabilities: Capabilities, needed: int) -> Capabilities:
+    """The same channel with shorter texts: so much is added to each of them."""
+    room = min(needed + HINT, capabilities.rows_body // 2)
+    return replace(
+        capabilities,
+        text=capabilities.text - room,
+        body=capabilities.body - min(room, capabilities.body // 2),
+        rows_body=capabilities.rows_body - room,
+    )
 
 
 def length(text: str, capabilities: Capabilities) -> int:

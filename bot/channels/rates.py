@@ -57,6 +57,7 @@ class Rates:
             await asyncio.sleep(delay)
         delay = self._take_of_all()  # only now: those who waited for themselves must not go all at once
         if delay > 0:
+            self._whole[address] = self._whole.get(address, self._clock()) + delay  # it goes later than was counted
             await asyncio.sleep(delay)
 
     def count(self, messages: int = 1) -> None:

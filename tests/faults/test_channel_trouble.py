@@ -87,7 +87,7 @@ class Deliveries:
 
 
 def test_a_locked_database_gets_a_503_and_what_was_refused_is_taken_later(
-    start: Start, deliveries: Deliveries, database_url: str, record_property: Callable[[str, object], None]
+    start: Start, deliveries: Deliveries, database_url: str, request: pytest.FixtureRequest
 ) -> None:
     deliveries.to(start(database_url, busy_seconds=0.2))
     assert deliveries.each() == {200}
@@ -97,7 +97,7 @@ def test_a_locked_database_gets_a_503_and_what_was_refused_is_taken_later(
             assert deliveries.each() == {503}
         deliveries.number -= 1
     assert turns(database_url) == before
-    record_property("back after", deliveries.back_within())
+    request.node.user_properties.append(("back after", deliveries.back_within()))
     assert turns(database_url) == len(deliveries.taken)
     assert failures(database_url) == 0
 
@@ -141,7 +141,7 @@ def own_server() -> Iterator[tuple[str, Callable[[], None], Callable[[], None]]]
 
 @pytest.mark.only_on("postgresql")
 def test_a_postgresql_that_is_restarted_gets_a_503_meanwhile_and_is_found_again(
-    start: Start, deliveries: Deliveries, database_kind: str, record_property: Callable[[str, object], None]
+    start: Start, deliveries: Deliveries, database_kind: str, request: pytest.FixtureRequest
 ) -> None:
     del database_kind
     with own_server() as (url, stop, begin):
@@ -170,7 +170,7 @@ def test_a_postgresql_that_is_restarted_gets_a_503_meanwhile_and_is_found_again(
             delivering.join(PATIENCE)
         assert {503} in answers
         assert set().union(*answers) <= {200, 503}
-        record_property("back after", deliveries.back_within())
+        request.node.user_properties.append(("back after", deliveries.back_within()))
         with Store(url) as store:
             heard = select(func.count()).select_from(tables.heard)
             stored = store.read_now(lambda conn: conn.execute(heard).scalar_one())

@@ -13,6 +13,7 @@ import pytest
 from tests.faults.dialogues import ANSWER, Reviver, Town
 from tests.faults.points import POINTS
 from tests.faults.segin import Launcher, Segin
+from tests.faults.test_channel_kills import KILLS as OF_CHANNELS
 
 pytestmark = pytest.mark.kill
 
@@ -79,7 +80,7 @@ def town(launcher: Launcher, database_url: str, tmp_path: Path) -> Iterator[Town
 
 def test_every_point_is_used() -> None:
     """No point is planted and then forgotten."""
-    assert {*KILLS, *AT_THE_DESK, "publishing"} == set(POINTS)
+    assert {*KILLS, *OF_CHANNELS, *AT_THE_DESK, "publishing"} == set(POINTS)
 
 
 @pytest.mark.parametrize("point", KILLS)

@@ -7,6 +7,7 @@ So it is the reckoning that is tried, not how busy the machine is.
 import asyncio
 import random
 import selectors
+from collections import Counter
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -148,6 +149,7 @@ class World:
                 await self._until_nothing_goes_out()
                 for address in self.late:  # they write, a day later; what waited goes out
                     self.provider.wrote(address)
+                    rates.count()
                     await self.store.run(lambda conn: self._open(conn, timedelta(hours=24)))
                 await self._until_nothing_goes_out()
             finally:
@@ -168,9 +170,8 @@ class World:
             conn.execute(insert(tables.outbox), contact.outgoing)
 
     def _wrote(self, contact, address: str) -> None:
-        self.provider.wrote(address)
         left = 30 if address in self.late else 24 * 3600
-        self.provider._wrote[address] += left - 24 * 3600
+        self.provider._wrote[address] = self.loop.time() + left - 24 * 3600  # long ago: not among the 80 of this second
         contact.window_until = self.now() + timedelta(seconds=left - 1)
 
     def _sends(self, said: Message) -> int:
@@ -193,7 +194,8 @@ class World:
     def sent(self) -> list[tuple[str, str, list[str]]]:
         """For whom, the text with its labels, the taps."""
         if self.name == "whatsapp":
-            return [(one.to, one.body, [tap for tap, _ in one.options]) for one in self.provider.sent]
+            sent = (one for one in self.provider.sent if one.kind != "template")
+            return [(one.to, one.body, [tap for tap, _ in one.options]) for one in sent]
         found = []
         for one in self.provider.sent():
             rows = one.get("reply_markup", {}).get("inline_keyboard", [])
@@ -222,7 +224,7 @@ def world(request, store, keyring, monkeypatch):
 
 @pytest.mark.only_on("sqlite")
 def test_thousands_of_sends_are_within_what_the_provider_allows_and_nothing_is_cut(world):
-    assert world.provider.violations == []
+    assert dict(Counter(world.provider.violations)) == {}
     sent = world.sent()
     assert len(sent) >= SENDS
     for address, said in world.said.items():
