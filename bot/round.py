@@ -107,6 +107,9 @@ _ADVANCE = (
 _ACKNOWLEDGE = delete(OUTBOX).where(
     OUTBOX.c.contact_id == bindparam("contact"), OUTBOX.c.seq > 0, OUTBOX.c.seq <= bindparam("cursor")
 )
+_FORGET_FAILED = (
+    update(HEARD).where(HEARD.c.address_index == bindparam("mine"), HEARD.c.failed.is_not(None)).values(failed=None)
+)
 
 
 class Round:
@@ -287,8 +290,7 @@ class Round:
             brief = self.now + BRIEF if outcome.clean_slate and not outcome.forgotten else brief
             said = self._speak(contact, says, language, case, expires=brief)
         if outcome.clean_slate:  # nor does the raw text of a turn that failed stay
-            mine = HEARD.c.address_index == contact.index
-            self.conn.execute(update(HEARD).where(mine, HEARD.c.failed.is_not(None)).values(failed=None))
+            self.conn.execute(_FORGET_FAILED, {"mine": contact.index})
         return said, not outcome.clean_slate
 
     def _speak(

@@ -12,7 +12,7 @@ from datetime import datetime
 from typing import Any
 
 import msgspec
-from sqlalchemy import Connection, Row, delete, func, insert, select, update
+from sqlalchemy import Connection, Row, bindparam, delete, func, insert, select, update
 
 from bot.cases import numbers, statuses
 from bot.contacts import Contact
@@ -21,6 +21,14 @@ from bot.dialogue.model import AddToCase, CaseView, OpenCase, Text, literal
 from storage import DataKey, KeyRing, random_id, tables, uuid7
 
 CASES, MESSAGES, FILES, OUTBOX = tables.cases, tables.case_messages, tables.attachments, tables.outbox
+
+# Built once: SQLAlchemy takes as long to build a statement as SQLite to carry it out, and a case needs seven.
+_OPEN = insert(CASES)
+_SAY = insert(MESSAGES)
+_TAKEN = select(CASES.c.id).where(CASES.c.reference == bindparam("reference"))
+_LAST = select(func.max(MESSAGES.c.position)).where(MESSAGES.c.case_id == bindparam("case"))
+_DROP_DRAFTS = delete(FILES).where(FILES.c.contact_id == bindparam("contact"))
+_DROP_SAID = delete(OUTBOX).where(OUTBOX.c.contact_id == bindparam("contact"), OUTBOX.c.seq > 0)
 
 
 @dataclass(slots=True)
@@ -79,7 +87,7 @@ class Filing:
         filed = Filed(case_id, _unused_reference(self.conn), numbers.new_receipt(), due_at)
         key = DataKey.new()
         self.conn.execute(
-            insert(CASES),
+            _OPEN,
             {
                 "id": filed.id,
                 "reference": filed.reference,
@@ -102,10 +110,10 @@ class Filing:
         )
         thread = Thread(self.conn, filed.id, key, at, anonymous=anonymous)
         story = {name: self._moved_in(thread, value) for name, value in effect.story.items()}
-        thread.say("person", {"story": story})
+        thread.say("person", {"story": story}, position=1)
         if anonymous:  # what was drafted and said on the way here goes in the same commit
-            self.conn.execute(delete(FILES).where(FILES.c.contact_id == contact.id))
-            self.conn.execute(delete(OUTBOX).where(OUTBOX.c.contact_id == contact.id, OUTBOX.c.seq > 0))
+            self.conn.execute(_DROP_DRAFTS, {"contact": contact.id})
+            self.conn.execute(_DROP_SAID, {"contact": contact.id})
         return filed
 
     def add(self, effect: AddToCase) -> bool:
@@ -165,16 +173,19 @@ class Thread:
         """An id that does not tell when, where that must not be told."""
         return random_id() if self.anonymous else uuid7()
 
-    def say(self, author: str, body: Mapping[str, Any], *, staff_id: uuid.UUID | None = None) -> None:
-        """One more message: `{"story": {answer: …}}` or `{"said": …}`."""
-        last = select(func.max(MESSAGES.c.position)).where(MESSAGES.c.case_id == self.case_id)
+    def say(
+        self, author: str, body: Mapping[str, Any], *, staff_id: uuid.UUID | None = None, position: int | None = None
+    ) -> None:
+        """One more message: `{"story": {answer: …}}` or `{"said": …}`; `position` where it is known."""
         message_id = self.new_id()
+        if position is None:
+            position = (self.conn.execute(_LAST, {"case": self.case_id}).scalar() or 0) + 1
         self.conn.execute(
-            insert(MESSAGES),
+            _SAY,
             {
                 "id": message_id,
                 "case_id": self.case_id,
-                "position": (self.conn.execute(last).scalar() or 0) + 1,
+                "position": position,
                 "author": author,
                 "staff_id": staff_id,
                 "at": self.at,
@@ -206,7 +217,7 @@ def view(conn: Connection, keyring: KeyRing, contact: Contact, what: str, about:
 def _unused_reference(conn: Connection) -> str:
     while True:
         reference = numbers.new_reference()
-        if conn.execute(select(CASES.c.id).where(CASES.c.reference == reference)).first() is None:
+        if conn.execute(_TAKEN, {"reference": reference}).first() is None:
             return reference
 
 

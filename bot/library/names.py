@@ -65,7 +65,6 @@ WORDS: dict[str, tuple[str, ...]] = {
     "needs_date": (),
     "needs_phone": (),
     "needs_place": (),
-    "write_numbers": (),
     "needs_answer_kind": (),
     "too_long": ("limit",),
     "file_too_big": ("limit",),

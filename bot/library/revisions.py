@@ -8,6 +8,8 @@ from sqlalchemy import Connection, func, insert, select, text
 from bot.library.files import checksum
 from storage.tables import revision_files, revisions
 
+_NEWEST = select(func.max(revisions.c.number))  # built once: every round asks
+
 
 def publish(conn: Connection, files: Mapping[str, bytes], author: str, note: str, *, at: datetime | None = None) -> int:
     """Make these files (path → bytes) the newest revision and return its number, from 1.
@@ -34,7 +36,7 @@ def publish(conn: Connection, files: Mapping[str, bytes], author: str, note: str
 
 def newest(conn: Connection) -> int:
     """The number of the newest revision, 0 before the first; one look at an index."""
-    return conn.scalar(select(func.max(revisions.c.number))) or 0
+    return conn.scalar(_NEWEST) or 0
 
 
 def load(conn: Connection, number: int) -> dict[str, bytes]:
