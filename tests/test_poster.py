@@ -218,7 +218,7 @@ def test_its_words_tell_nothing_of_why_somebody_reads_it():
         (["--channel", "whatsapp"], "needs --number"),
         (["--channel", "web"], "needs SEGIN_PUBLIC_URL"),
         (["--bot-name", "SeginBot", "--language", "xx"], "no language xx; content/organisation.yaml has fr, en"),
-        (["--bot-name", "SeginBot", "--region", "k/y"], "a region has 1 to 64 letters"),
+        (["--bot-name", "SeginBot", "--region", "k/y"], "no region k/y"),
         (["--bot-name", "Segin-Bot"], "a bot's name has"),
         (["--number", "076 00 00 00"], "code of the country"),
     ],
@@ -256,7 +256,7 @@ def test_regions_are_those_of_the_library_where_it_has_any(said, capsys, monkeyp
 
 
 def test_a_language_without_its_words_gets_no_half_poster(tmp_path, capsys, library):
-    changed(library, "content/organisation.yaml", "  en: required", "  en: required\n  snk: optional")
+    changed(library, "content/organisation.yaml", '  snk: "off"', "  snk: optional")
     assert segin_poster(tmp_path, "--bot-name", "SeginBot", "--language", "snk", library=library) == 2
     told = capsys.readouterr().err
     assert "not translated into snk: words:poster_title" in told

@@ -14,8 +14,9 @@ import msgspec
 from bot.channels.base import Blocked, Fault, GiveUp, Retry
 from bot.channels.telegram.calls import Calls, Trouble, told
 from bot.channels.telegram.limits import API_URL, START, TOKEN
-from bot.dialogue.flow import SOURCE_LANGUAGE, Library
+from bot.dialogue.flow import Library
 from bot.dialogue.letters import spellings
+from bot.dialogue.model import SOURCE_LANGUAGE
 from bot.library import files, load
 from bot.poster import DoesNotFit, NoLetter, Poster, draw, pdf, png
 from bot.settings import Settings

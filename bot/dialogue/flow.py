@@ -113,7 +113,7 @@ class Flow:
     def move(self, step: str, key: str) -> str:
         """The step that `key` leads to. Raises `MachineError` where the table has no such way."""
         place: _Place | None = getattr(self._places, "place", None)
-        if place is None:  # one reused model per writer thread: a trigger then costs 3 µs
+        if place is None:  # one reused model per writer thread
             place = _Place()
             self._machine.add_model(place)
             self._places.place = place
