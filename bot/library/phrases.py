@@ -1,6 +1,7 @@
 """Reading content/phrases/<language>.yaml: what people write with their own words, and where it leads."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from functools import lru_cache
 
 from bot.dialogue.leading import place_of
 from bot.dialogue.letters import fold
@@ -84,7 +85,34 @@ def understanding(
         kind = SLOTS.get(text_key.partition(":")[0])
         if kind:
             slots[kind][one.key] = one.labels
-    return Phrases.build(Examples(said, examples.alike, examples.short, examples.not_names), slots, region_of)
+    return _learnt(
+        _frozen(said),
+        _frozen(examples.alike),
+        tuple(examples.short.items()),
+        tuple(examples.not_names),
+        tuple((kind, _frozen(words)) for kind, words in slots.items()),
+        tuple(region_of.items()),
+    )
+
+
+_Words = tuple[tuple[str, tuple[str, ...]], ...]
+
+
+def _frozen(words: Mapping[str, Sequence[str]]) -> _Words:
+    return tuple((key, tuple(some)) for key, some in words.items())
+
+
+@lru_cache(maxsize=4)  # learning takes half a second; most revisions change other files
+def _learnt(
+    said: _Words,
+    alike: _Words,
+    short: tuple[tuple[str, str], ...],
+    not_names: tuple[str, ...],
+    slots: tuple[tuple[str, _Words], ...],
+    region_of: tuple[tuple[str, str], ...],
+) -> Phrases:
+    examples = Examples(dict(said), dict(alike), dict(short), not_names)
+    return Phrases.build(examples, {kind: dict(words) for kind, words in slots}, dict(region_of))
 
 
 def check_phrase_targets(
