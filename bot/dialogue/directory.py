@@ -5,10 +5,10 @@ with why it is shown. A table in a report is not an open door: what is for staff
 come is kept and never offered.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, timedelta
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import Literal
 
 NOT_OFFERED = ("ended", "suspended", "planned")
@@ -28,11 +28,8 @@ class Region:
     """A region. `cercles`: the keys of its cercles; `neighbours`: of the regions around it."""
 
     key: str
-    pcode: str = ""
     neighbours: tuple[str, ...] = ()
     cercles: tuple[str, ...] = ()
-    languages: tuple[str, ...] = ()
-    iom_office: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,6 +155,14 @@ class Directory:
         """The services to show, best first: what is fresh before what is old, what is for everybody before what
         is for few, then by `USE`, whom it is made for, how near it is, when it was seen, how much it is of this place.
         """
+        return self._ranked(wish, today)
+
+    @cached_property
+    def _ranked(self) -> "Callable[[Wish, date], tuple[Found, ...]]":
+        """A turn asks for the same list several times, and people ask for the same things."""
+        return lru_cache(maxsize=1024)(self._rank_all)
+
+    def _rank_all(self, wish: Wish, today: date) -> tuple[Found, ...]:
         found = [
             one
             for service in self.services.values()
@@ -246,8 +251,3 @@ def _serves(service: Service, wish: Wish) -> bool:
         wish.age is None or wish.age < GROWN_UP or who.groups != ("minors",),
     )
     return all(checks)
-
-
-def unknown_keys(keys: Iterable[str], known: Mapping[str, object]) -> list[str]:
-    """Those that are not known, in order."""
-    return [key for key in keys if key not in known]

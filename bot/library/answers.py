@@ -198,7 +198,7 @@ def _values(file: FlowFile, name: str) -> Values:
                 possible = _join(possible, frozenset({step.of[name]}))
                 continue
             offered = isinstance(step, Choices | Pick)
-            possible = _join(possible, frozenset(one.key for one in step.offered()) if offered else None)  # type: ignore[attr-defined]
+            possible = _join(possible, frozenset(one.key for one in step.offered()) if offered else None)
     return possible
 
 

@@ -6,7 +6,7 @@ from bot.dialogue.letters import fold, spellings
 from bot.dialogue.matching import Vocabulary
 from bot.dialogue.model import MAX_TAP_BYTES, SOURCE_LANGUAGE
 from bot.dialogue.steps import Step
-from bot.dialogue.steps.browse import MORE, SKIP, Offer, choices_of
+from bot.dialogue.steps.browse import MORE, SKIP, Offer
 from bot.dialogue.steps.choose import Choice, Choices, ChooseLanguage, Pick
 from bot.dialogue.steps.decide import CallFlow
 from bot.library.answers import check_answers
@@ -103,7 +103,7 @@ def _labels_in(
     built: Built, file: FlowFile, step: Choices | Pick | Offer, language: str, words: Mapping[str, str]
 ) -> Iterator[Issue]:
     first: dict[str, Choice] = {}
-    for choice in choices_of(step):
+    for choice in step.offered():
         key = step.tap(choice.key)
         translation = built.translations.get(language, {}).get(key)
         if language != SOURCE_LANGUAGE and not (translation and translation.words):

@@ -230,7 +230,7 @@ class _Directory:
                 self._community(document, read, (key, "communities", community), about)
             self._source(document, read.source, key)
             cercles = tuple(read.cercles)
-            regions[key] = Region(key, read.pcode, read.neighbours, cercles, read.languages, read.iom_office)
+            regions[key] = Region(key, read.neighbours, cercles)
         for region in regions.values():
             self._keys(document, region.neighbours, regions, region.key, "neighbours")
             for other in region.neighbours:

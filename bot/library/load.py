@@ -8,7 +8,7 @@ from bot.dialogue.letters import spellings
 from bot.dialogue.matching import Candidate, Vocabulary
 from bot.dialogue.model import SOURCE_LANGUAGE
 from bot.dialogue.safety import Safety
-from bot.dialogue.steps.browse import MORE, SKIP, choices_of
+from bot.dialogue.steps.browse import MORE, SKIP
 from bot.library.content import ORGANISATION, Content, read_content
 from bot.library.flows import FlowFile, Source, read_flow
 from bot.library.issues import Issue, found
@@ -130,7 +130,7 @@ def _candidates(
     candidates = {f"language:{code}": Candidate(code, names_of(code, languages)) for code in languages}
     for file in files.values():
         for step in file.flow.steps.values():
-            for choice in choices_of(step):
+            for choice in step.offered():
                 key = step.tap(choice.key)
                 labels = dict.fromkeys(words[key] for words in texts.values() if key in words)
                 candidates[key] = Candidate(choice.key, tuple(labels))

@@ -8,6 +8,7 @@ from bot.dialogue.model import Heard, Option, Text
 
 if TYPE_CHECKING:
     from bot.dialogue.scene import Scene
+    from bot.dialogue.steps.choose import Choice
 
 
 KNOWN, NONE = "known", "none"  # exits of a step that asks nothing: the answer is known, there is nothing to choose
@@ -88,6 +89,10 @@ class Step:
     def saves(self) -> tuple[str, ...]:
         """The answers this step may save."""
         return (self.save_as,) if self.save_as else ()
+
+    def offered(self) -> "tuple[Choice, ...]":
+        """The choices an editor wrote for this step, whatever its kind."""
+        return ()
 
     def label_of(self, value: str) -> str:  # noqa: ARG002 - kinds with labels use it
         """The text key to show for a saved value; "" when the value is shown as it is."""

@@ -8,7 +8,7 @@ from bot.dialogue import matching
 from bot.dialogue.directory import Found, Service, Wish
 from bot.dialogue.model import SOURCE_LANGUAGE, Heard, Option, Text, literal
 from bot.dialogue.steps.base import KNOWN, NONE, Exit, Miss, Move, Step, Wait, kind
-from bot.dialogue.steps.choose import Choice, Choices, Pick, key_of
+from bot.dialogue.steps.choose import Choice, key_of
 
 if TYPE_CHECKING:
     from bot.dialogue.scene import Scene
@@ -63,6 +63,9 @@ class Offer(Step):
 
     def words(self) -> Mapping[str, str]:
         return {**super().words(), **{self.tap(choice.key): choice.label for choice in self.choices}}
+
+    def offered(self) -> tuple[Choice, ...]:
+        return self.choices
 
     def label_of(self, value: str) -> str:
         return f"{self.offer}:{value}"
@@ -196,13 +199,6 @@ class Offer(Step):
 
     def _name(self, key: str) -> str:
         return f"{self.offer}:{key}"
-
-
-def choices_of(step: Step) -> tuple[Choice, ...]:
-    """The choices an editor wrote for a step, whatever its kind."""
-    if isinstance(step, Offer):
-        return step.choices
-    return step.offered() if isinstance(step, Choices | Pick) else ()
 
 
 def wish_of(scene: "Scene", kinds: tuple[str, ...] = (), help_: tuple[str, ...] = ()) -> Wish:

@@ -33,9 +33,6 @@ class _Offer(Step):
 
     WAITS: ClassVar[bool] = True
 
-    def offered(self) -> tuple[Choice, ...]:
-        raise NotImplementedError
-
     def words(self) -> Mapping[str, str]:
         return {**super().words(), **{self.tap(choice.key): choice.label for choice in self.offered()}}
 
