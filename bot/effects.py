@@ -1,11 +1,17 @@
 """What one turn asks of us (`Effect`), carried out within the round: before its words, which may name what it made."""
 
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from datetime import datetime, timedelta
 
+import filetype
 from sqlalchemy import Connection
+from sqlalchemy.exc import SQLAlchemyError
 
 from bot.cases import filing
+from bot.channels.base import Channel, Incoming
 from bot.contacts import Contact
 from bot.dialogue import holding
 from bot.dialogue.flow import Library
@@ -15,6 +21,7 @@ from bot.dialogue.model import (
     CallOff,
     Effect,
     Forget,
+    Heard,
     Later,
     OpenCase,
     Say,
@@ -22,7 +29,38 @@ from bot.dialogue.model import (
     World,
     literal,
 )
-from storage import KeyRing
+from storage import KeyRing, Unavailable
+from storage.engines import trouble
+
+
+@contextmanager
+def alone(conn: Connection) -> Iterator[None]:
+    """What fails in here is undone by itself: a savepoint. (SQLAlchemy's own costs five times as much.)"""
+    conn.exec_driver_sql("SAVEPOINT turn")
+    try:
+        yield
+    except BaseException as error:
+        try:
+            conn.exec_driver_sql("ROLLBACK TO SAVEPOINT turn")
+        except SQLAlchemyError:  # all of the transaction is undone already: what follows would stand outside of it
+            raise Unavailable(trouble(error) or "lost") from error
+        raise
+    conn.exec_driver_sql("RELEASE SAVEPOINT turn")
+
+
+def with_file(incoming: Incoming, channel: Channel) -> tuple[Heard, filing.Attachment | None]:
+    """What was heard, and the file that came with it."""
+    heard = incoming.heard
+    if heard.file is None or (incoming.body is None and not incoming.file_ref):
+        return heard, None
+    # by chance, not by time: it may end in an anonymous case
+    file = replace(heard.file, id=uuid.uuid4().hex)
+    if incoming.body is None:
+        fresh = filing.Attachment(file.id, heard.kind, ref=incoming.file_ref, channel=channel.name)
+    else:
+        media_type = filetype.guess_mime(incoming.body) or "application/octet-stream"
+        fresh = filing.Attachment(file.id, heard.kind, media_type, incoming.body)
+    return replace(heard, file=file), fresh
 
 
 class Effects:

@@ -19,10 +19,12 @@ def delivery_index(keyring: KeyRing, channel: str, message_id: str) -> bytes:
 
 
 def block(conn: Connection, contact_id: uuid.UUID, now: datetime) -> None:
-    """The person blocked us or is gone: nothing waits for them any more."""
+    """The person blocked us or is gone: nothing waits for them any more. Told again, the first time counts."""
     conn.execute(delete(OUTBOX).where(OUTBOX.c.contact_id == contact_id))
-    conn.execute(update(CONTACTS).where(CONTACTS.c.id == contact_id).values(blocked_at=now))
-    conn.execute(update(LANES).where(LANES.c.contact_id == contact_id).values(until=None, closed_at=now))
+    theirs = CONTACTS.c.id == contact_id, CONTACTS.c.blocked_at.is_(None)
+    conn.execute(update(CONTACTS).where(*theirs).values(blocked_at=now))
+    lane = LANES.c.contact_id == contact_id, LANES.c.closed_at.is_(None)
+    conn.execute(update(LANES).where(*lane).values(until=None, closed_at=now))
 
 
 def close_window(conn: Connection, contact_id: uuid.UUID, now: datetime) -> None:

@@ -22,7 +22,7 @@ from bot import contacts
 from bot.channels.base import Channel, Incoming, Told, Unavailable
 from bot.dialogue.model import World
 from bot.library.shelf import Shelf
-from bot.round import Entry, Result, Round, place_of
+from bot.round import Entry, Lease, Result, Round, place_of
 from storage import KeyRing, Store
 from storage import Unavailable as StorageUnavailable
 
@@ -38,7 +38,8 @@ def utc_now() -> datetime:
 class Inbox:
     """Takes messages, gives back what is said to them once it is stored.
 
-    `after_commit` is told the results of a round: whom to send to, what was asked of us.
+    `after_commit` is told the results of a round: whom to send to, what was asked of us. `lease` leases, in the round,
+    the lanes of those who are sent to at once.
     """
 
     def __init__(
@@ -49,11 +50,12 @@ class Inbox:
         *,
         after_commit: Callable[[list[Result]], None] = lambda _: None,
         clock: Callable[[], datetime] = utc_now,
+        lease: Lease | None = None,
         lanes: int = 1,
         paging: bool = False,
     ) -> None:
         self.store, self.keyring, self.shelf = store, keyring, shelf
-        self.after_commit, self.clock = after_commit, clock
+        self.after_commit, self.clock, self.lease = after_commit, clock, lease
         self.paging = paging
         self._waiting: list[list[Entry]] = [[] for _ in range(lanes)]
         self._drains: list[asyncio.Task[None] | None] = [None] * lanes
@@ -114,7 +116,7 @@ class Inbox:
     def _round(self, conn: Connection, entries: list[Entry]) -> list[Result]:
         library = self.shelf.current(conn)
         world = World(self.clock(), demonstration=bool(library.organisation.missing), paging=self.paging)
-        return Round(conn, self.keyring, library, world, entries).run()
+        return Round(conn, self.keyring, library, world, entries, self.lease).run()
 
 
 def _answer(entries: Iterable[Entry], error: Exception) -> None:

@@ -12,14 +12,15 @@ Contacts are locked before lanes, in the order of their index, as rounds lock th
 """
 
 import logging
+import time
 import uuid
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any
 
 import msgspec
-from sqlalchemy import ColumnElement, Connection, Row, and_, bindparam, delete, func, or_, select, update
+from sqlalchemy import BindParameter, ColumnElement, Connection, Row, and_, bindparam, delete, func, or_, select, update
 
 from bot.channels.base import Blocked, Channel, Closed, Fault, GiveUp, Retry
 from bot.channels.fitting import fit
@@ -44,7 +45,10 @@ _conversation = msgspec.json.Decoder(Conversation).decode
 
 @dataclass(frozen=True, slots=True)
 class Due:
-    """The next thing to do in a lane that is ours: send (a part of) a message, or knock."""
+    """The next thing to do in a lane that is ours: send (a part of) a message, or knock.
+
+    `since`: when its lease began or was made longer, by the clock of this process.
+    """
 
     contact_id: uuid.UUID
     fence: int
@@ -58,6 +62,7 @@ class Due:
     parts: int = 1
     knock: bool = False
     case_message_id: uuid.UUID | None = None
+    since: float = field(default_factory=time.monotonic)
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,7 +130,7 @@ class Desk:
         return _Step(self, conn, asked).run()
 
 
-def _waiting(now: datetime) -> ColumnElement[bool]:
+def _waiting(now: datetime | BindParameter[datetime]) -> ColumnElement[bool]:
     return and_(
         OUTBOX.c.due_at <= now, OUTBOX.c.seq > 0, OUTBOX.c.gave_up_at.is_(None), OUTBOX.c.sent_at.is_(None)
     )  # fmt: skip
@@ -142,15 +147,13 @@ def _open_or_to_knock(now: datetime) -> ColumnElement[bool]:
 
 
 _HOLDERS = (
-    select(
-        CONTACTS.c.id, CONTACTS.c.channel, CONTACTS.c.data_key, CONTACTS.c.address, CONTACTS.c.window_until
-    )
+    select(CONTACTS.c.id, CONTACTS.c.channel)
     .where(CONTACTS.c.id.in_(bindparam("ids", expanding=True)))
     .order_by(CONTACTS.c.address_index)
     .with_for_update(read=True, key_share=True)
-)  # fmt: skip
+)
 _LANES = (
-    select(LANES)
+    select(LANES.c.contact_id, LANES.c.fence, LANES.c.until, LANES.c.not_before, LANES.c.closed_at)
     .where(LANES.c.contact_id.in_(bindparam("ids", expanding=True)))
     .order_by(LANES.c.contact_id)
     .with_for_update()
@@ -163,6 +166,21 @@ _OURS = (
 _LONGER = update(LANES).where(LANES.c.contact_id.in_(bindparam("ids", expanding=True))).values(until=bindparam("end"))
 _GONE = delete(OUTBOX).where(OUTBOX.c.id.in_(bindparam("ids", expanding=True)))
 _KEPT = update(OUTBOX).where(OUTBOX.c.id.in_(bindparam("ids", expanding=True))).values(sent_at=bindparam("at"))
+_HEADS = (
+    select(OUTBOX.c.contact_id, func.min(OUTBOX.c.seq).label("seq"), func.max(OUTBOX.c.due_at).label("newest"))
+    .where(OUTBOX.c.contact_id.in_(bindparam("ids", expanding=True)), _waiting(bindparam("now")))
+    .group_by(OUTBOX.c.contact_id)
+    .subquery()
+)
+_NEXT = (
+    select(
+        OUTBOX, _HEADS.c.newest, CONTACTS.c.channel, CONTACTS.c.data_key, CONTACTS.c.address, CONTACTS.c.window_until,
+        LANES.c.knocked_at,
+    )
+    .join(_HEADS, and_(OUTBOX.c.contact_id == _HEADS.c.contact_id, OUTBOX.c.seq == _HEADS.c.seq))
+    .join(CONTACTS, CONTACTS.c.id == OUTBOX.c.contact_id)
+    .join(LANES, LANES.c.contact_id == OUTBOX.c.contact_id)
+)  # fmt: skip
 _PART = update(OUTBOX).where(OUTBOX.c.id == bindparam("row")).values(part=bindparam("next"))
 
 
@@ -174,17 +192,15 @@ class _Step:
         self.now = database_now(conn)
         self.ended = {one.due.contact_id: one for one in asked if isinstance(one, Ended)}
         self.wanted = {one.contact_id for one in asked if isinstance(one, Take)} - set(self.ended)
-        self.holders: dict[uuid.UUID, Any] = {}  # rows
-        self.windows: dict[uuid.UUID, datetime | None] = {}
-        self.lanes: dict[uuid.UUID, Row[Any]] = {}
+        self.holders: dict[uuid.UUID, str] = {}  # their channel
+        self.lanes: dict[uuid.UUID, Any] = {}  # rows
         self.pauses: dict[str, datetime] = {}
         self.fences: dict[uuid.UUID, int] = {}  # lanes that are ours from here on
         self.free: set[uuid.UUID] = set()  # lanes to be given back
 
     def run(self) -> list[Due | None]:
         ids = [*self.wanted, *self.ended]
-        self.holders = {row.id: row for row in self.conn.execute(_HOLDERS, {"ids": ids})}
-        self.windows = {row.id: row.window_until for row in self.holders.values()}
+        self.holders = {row.id: row.channel for row in self.conn.execute(_HOLDERS, {"ids": ids})}
         self.pauses = {row.channel: row.not_before for row in self.conn.execute(select(PAUSES))}
         self._read_lanes(ids)
         if self.ended:
@@ -216,7 +232,7 @@ class _Step:
     def _take(self) -> None:
         pauses = dict(self.pauses)
         for contact_id in self.wanted & self.holders.keys():
-            lane, channel = self.lanes.get(contact_id), self.holders[contact_id].channel
+            lane, channel = self.lanes.get(contact_id), self.holders[contact_id]
             if lane is None or channel not in self.desk.channels or not self._is_free(lane):
                 continue
             if pauses.get(channel, self.now) > self.now:
@@ -228,7 +244,7 @@ class _Step:
         if taken:
             self.conn.execute(_OURS, {"ids": taken, "worker": self.desk.worker, "end": self.now + LEASE})
 
-    def _is_free(self, lane: Row[Any]) -> bool:
+    def _is_free(self, lane: Any) -> bool:
         leased = lane.until is not None and lane.until >= self.now
         return lane.closed_at is None and not leased and lane.not_before <= self.now
 
@@ -242,30 +258,20 @@ class _Step:
     def _next(self) -> dict[uuid.UUID, Due]:
         if not self.fences:
             return {}
-        heads = (
-            select(
-                OUTBOX.c.contact_id, func.min(OUTBOX.c.seq).label("seq"), func.max(OUTBOX.c.due_at).label("newest")
-            )
-            .where(OUTBOX.c.contact_id.in_(list(self.fences)), _waiting(self.now))
-            .group_by(OUTBOX.c.contact_id)
-            .subquery()
-        )  # fmt: skip
-        here = and_(OUTBOX.c.contact_id == heads.c.contact_id, OUTBOX.c.seq == heads.c.seq)
-        rows = self.conn.execute(select(OUTBOX, heads.c.newest).join(heads, here))
+        rows = self.conn.execute(_NEXT, {"ids": list(self.fences), "now": self.now})
         found = {row.contact_id: self._due(row) for row in rows}
         return {contact_id: due for contact_id, due in found.items() if due is not None}
 
     def _due(self, row: Row[Any]) -> Due | None:
-        holder = self.holders[row.contact_id]
-        channel = self.desk.channels[holder.channel]
-        key = DataKey(self.desk.keyring.unwrap(holder.data_key))
-        address = key.open(holder.address, "address", holder.id.bytes).decode()
-        due = Due(row.contact_id, self.fences[row.contact_id], row.id, holder.channel, address, Message(""))
-        window = self.windows[row.contact_id]
+        channel = self.desk.channels[row.channel]
+        key = DataKey(self.desk.keyring.unwrap(row.data_key))
+        address = key.open(row.address, "address", row.contact_id.bytes).decode()
+        due = Due(row.contact_id, self.fences[row.contact_id], row.id, row.channel, address, Message(""))
+        window = row.window_until
         if channel.window is not None and window is not None and window <= self.now:
-            if not self._is_to_knock(row.contact_id, window, row.newest):
+            if not self._is_to_knock(row.knocked_at, window, row.newest):
                 return None
-            return replace(due, knock=True, message=Message("", language=self._language(holder.id, key)))
+            return replace(due, knock=True, message=Message("", language=self._language(row.contact_id, key)))
         try:
             message = _message(key.open(row.body, "outbox", row.id.bytes))
         except (Tampered, msgspec.DecodeError):
@@ -284,8 +290,7 @@ class _Step:
             case_message_id=row.case_message_id,
         )
 
-    def _is_to_knock(self, contact_id: uuid.UUID, window: datetime, newest: datetime) -> bool:
-        knocked = self.lanes[contact_id].knocked_at
+    def _is_to_knock(self, knocked: datetime | None, window: datetime, newest: datetime) -> bool:
         if knocked is None or knocked < window:
             return True
         return bool(knocked <= self.now - KNOCK_AGAIN and newest > knocked)
@@ -377,7 +382,6 @@ class _Step:
                 return False
             case Closed() if self.desk.channels[due.channel].window is not None:
                 close_window(self.conn, due.contact_id, self.now)
-                self.windows[due.contact_id] = self.now
                 return True
             case _:
                 self._give_up(due.row_id)

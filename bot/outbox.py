@@ -9,12 +9,16 @@ import asyncio
 import contextlib
 import logging
 import secrets
+import time
 import uuid
 from collections.abc import Callable, Mapping
+
+from sqlalchemy import Connection
 
 from bot.channels.base import SEND_TIMEOUT, Blocked, Channel, Closed, Fault, GiveUp, Retry
 from bot.channels.rates import PATIENCE, NotYet
 from bot.gather import Gather
+from bot.handing import Ready, lease
 from bot.lanes import LEASE, MOST_ATTEMPTS, Desk, Due, Ended, Outcome, Sent, Take
 from bot.round import place_of
 from storage import KeyRing, Store
@@ -50,9 +54,11 @@ class Lanes:
         self._steps: Gather[Take | Ended, Due | None] = Gather(store, self.desk.step)
         self._slots = {name: asyncio.Semaphore(AT_ONCE) for name in self.channels}
         self._serving: dict[uuid.UUID, asyncio.Task[None]] = {}
+        self._handed: dict[uuid.UUID, Due] = {}  # leased by a round while the task before was leaving
         self._again: set[uuid.UUID] = set()  # told to serve while being served
         self._sweeper: asyncio.Task[None] | None = None
-        self._stopped = False
+        self._stopped = False  # no lane is taken any more; what a round leased meanwhile still goes
+        self._closed = False
 
     def start(self) -> None:
         if self.channels:
@@ -69,6 +75,7 @@ class Lanes:
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(LAST_SENDS):
                 await self.quiet()
+        self._closed = True
         for task in self._serving.values():
             task.cancel()
         await asyncio.gather(*self._serving.values(), return_exceptions=True)
@@ -86,16 +93,40 @@ class Lanes:
         if contact_id in self._serving:
             self._again.add(contact_id)
         elif len(self._serving) < LANES_AT_ONCE:
-            task = asyncio.create_task(self._serve(contact_id))
-            self._serving[contact_id] = task
-            task.add_done_callback(lambda _: self._served(contact_id))
+            self._begin(contact_id)
+
+    def lease(self, conn: Connection, ready: list[Ready]) -> dict[uuid.UUID, Due]:
+        """In a round, in the writer's thread: what `go` may be told once it is committed."""
+        room = {name: self._room(name) for name in self.channels}
+        return lease(conn, ready, room, self.channels, self.desk.worker)
+
+    def go(self, due: Due) -> None:
+        """The round that leased this lane is committed: send."""
+        if due.contact_id in self._serving:  # whoever had the lane before is just leaving
+            self._handed[due.contact_id] = due
+        elif not self._closed:
+            self._begin(due.contact_id, due)
+
+    def _begin(self, contact_id: uuid.UUID, due: Due | None = None) -> None:
+        task = asyncio.create_task(self._serve(contact_id, due))
+        self._serving[contact_id] = task
+        task.add_done_callback(lambda _: self._served(contact_id))
 
     def _has_room(self, channel: str) -> bool:
         return self.channels[channel].rates.backlog() <= PATIENCE and not self._slots[channel].locked()
 
+    def _room(self, channel: str) -> float:
+        """How many more lanes of this channel can be served now."""
+        if self._stopped or self._slots[channel].locked():
+            return 0
+        return min(LANES_AT_ONCE - len(self._serving), self.channels[channel].rates.room())
+
     def _served(self, contact_id: uuid.UUID) -> None:
         self._serving.pop(contact_id, None)
-        if contact_id in self._again:
+        due = self._handed.pop(contact_id, None)
+        if due is not None and not self._closed:
+            self._begin(contact_id, due)
+        elif contact_id in self._again:
             self._again.discard(contact_id)
             self.serve(contact_id)
 
@@ -123,16 +154,17 @@ class Lanes:
             self.serve(contact_id, channel)
         return len(found)
 
-    async def _serve(self, contact_id: uuid.UUID) -> None:
+    async def _serve(self, contact_id: uuid.UUID, due: Due | None = None) -> None:
         try:
-            due = await self._steps.ask(Take(contact_id))
-            taken = asyncio.get_running_loop().time()
+            if due is None:
+                self._again.discard(contact_id)  # what is written by now is seen
+                due = await self._steps.ask(Take(contact_id))
             while due is not None:
-                outcome = await self._send(due, taken)
+                outcome = await self._send(due)
                 if isinstance(outcome, NotYet) and outcome.after <= WAKE:
                     asyncio.get_running_loop().call_later(outcome.after + 0.05, self.serve, contact_id)
+                self._again.discard(contact_id)
                 due = await self._mark(Ended(due, outcome))
-                taken = asyncio.get_running_loop().time()
         except StorageUnavailable as error:  # the lease runs out, the sweep takes the lane up again
             log.warning("a lane is left: %s", error)
         except Exception as error:  # noqa: BLE001 - one lane's trouble is its own
@@ -149,14 +181,13 @@ class Lanes:
                     raise
             await asyncio.sleep(MARK_AGAIN)
 
-    async def _send(self, due: Due, taken: float) -> Outcome:
-        """Send, or knock; `taken` is when the lease began or was made longer."""
+    async def _send(self, due: Due) -> Outcome:
+        """Send, or knock."""
         channel = self.channels[due.channel]
-        loop = asyncio.get_running_loop()
         try:
             await channel.rates.wait(due.address)  # holds no slot
             async with self._slots[due.channel]:
-                if loop.time() - taken > LEASE.total_seconds() / 4:
+                if time.monotonic() - due.since > LEASE.total_seconds() / 4:
                     return NotYet(0)  # another worker might have the lane before this send is over
                 async with asyncio.timeout(SEND_TIMEOUT):
                     if due.knock:

@@ -8,12 +8,11 @@ import asyncio
 import logging
 import traceback
 import uuid
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any
 
-import filetype
 import msgspec
 from sqlalchemy import Connection, bindparam, delete, insert, select, update
 
@@ -26,13 +25,17 @@ from bot.dialogue.flow import Library
 from bot.dialogue.letters import clean
 from bot.dialogue.model import Conversation, Effect, Forget, Heard, Say, Text, Turn, World
 from bot.dialogue.rules import has_consented
-from bot.effects import Effects
+from bot.effects import Effects, alone, with_file
+from bot.handing import Ready, first_of
+from bot.lanes import Due
 from bot.wording import word
 from storage import KeyRing, insert_into, tables
 from storage import Unavailable as StorageUnavailable
 from storage.engines import trouble
 
 log = logging.getLogger(__name__)
+
+Lease = Callable[[Connection, list[Ready]], dict[uuid.UUID, Due]]
 
 HEARD, OUTBOX, LANES = tables.heard, tables.outbox, tables.lanes
 
@@ -60,11 +63,17 @@ class Result:
     entry: Entry
     contact_id: uuid.UUID | None = None
     told: Told = field(default_factory=lambda: Told((), new=False))
-    pushes: bool = False  # something waits in the lane
     effects: tuple[Effect, ...] = ()
     passed: tuple[str, ...] = ()  # steps entered
     failed: bool = False  # the turn raised and was set aside
     fetches: bool = False  # a file is to be fetched
+    ready: Ready | None = None  # what is to be pushed first
+    due: Due | None = None  # the same, with its lane leased: it may go at once
+
+    @property
+    def pushes(self) -> bool:
+        """Something waits in the lane."""
+        return self.ready is not None
 
 
 def place_of(error: BaseException) -> str:
@@ -104,10 +113,16 @@ class Round:
     """One transaction over many messages; `world` is what every turn of it may know."""
 
     def __init__(
-        self, conn: Connection, keyring: KeyRing, library: Library, world: World, entries: list[Entry]
+        self,
+        conn: Connection,
+        keyring: KeyRing,
+        library: Library,
+        world: World,
+        entries: list[Entry],
+        lease: Lease | None = None,
     ) -> None:
         self.conn, self.keyring, self.library, self.world, self.entries = conn, keyring, library, world, entries
-        self.now = world.now
+        self.now, self.lease = world.now, lease
         self.heard_rows: list[dict[str, Any]] = []
         self.advanced: list[Contact] = []
         self.outgoing: list[dict[str, Any]] = []
@@ -129,6 +144,8 @@ class Round:
             )
             for entry in self.entries
         ]
+        if self.lease is not None:
+            self._hand_over(results, self.lease)
         self._write()
         return results
 
@@ -204,7 +221,7 @@ class Round:
         if seen:
             bare = not contact.conversation.frames and not contact.conversation.language  # erased: said again
             return Result(entry, contact.id, Told(before, new=False, erased=bare and bool(before)))
-        heard, fresh = self._with_file(entry.incoming, entry.channel)
+        heard, fresh = with_file(entry.incoming, entry.channel)
         fallback, failed = replace_contact(contact), False
         try:
             turn, known = self._advance(contact, heard, entry.incoming.start, writable=not entry.failed)
@@ -229,22 +246,18 @@ class Round:
         self.outgoing.extend(contact.outgoing)
         erased = any(isinstance(effect, Forget) for effect in turn.effects)
         told = Told((*(before if keeps_before else ()), *said), new=new, erased=erased)
-        pushes = bool(said) and not entry.channel.pulls
+        ready = None
+        if said and not entry.channel.pulls:
+            ready = first_of(contact, entry.incoming.address, said[0], self.now, new=new)
         fetches = bool(entry.incoming.file_ref) and fresh is not None
-        return Result(entry, contact.id, told, pushes, turn.effects, turn.passed, failed, fetches)
+        return Result(entry, contact.id, told, turn.effects, turn.passed, failed, fetches, ready)
 
-    def _with_file(self, incoming: Incoming, channel: Channel) -> tuple[Heard, filing.Attachment | None]:
-        heard = incoming.heard
-        if heard.file is None or (incoming.body is None and not incoming.file_ref):
-            return heard, None
-        # by chance, not by time: it may end in an anonymous case
-        file = replace(heard.file, id=uuid.uuid4().hex)
-        if incoming.body is None:
-            fresh = filing.Attachment(file.id, heard.kind, ref=incoming.file_ref, channel=channel.name)
-        else:
-            media_type = filetype.guess_mime(incoming.body) or "application/octet-stream"
-            fresh = filing.Attachment(file.id, heard.kind, media_type, incoming.body)
-        return replace(heard, file=file), fresh
+    def _hand_over(self, results: list[Result], lease: Lease) -> None:
+        ready = [result.ready for result in results if result.ready is not None]
+        dues = lease(self.conn, ready) if ready else {}
+        for result in results:
+            if result.ready is not None:
+                result.due = dues.get(result.ready.contact_id)
 
     def _advance(self, contact: Contact, heard: Heard, start: str, *, writable: bool) -> tuple[Turn, World]:
         """One turn; what it needs is read in this transaction, and it is taken again."""
@@ -280,7 +293,7 @@ class Round:
             self._keep_file(contact, fresh)
             return said, True
         outcome = Effects(self.conn, self.keyring, self.library, contact, world, self.now, fresh)
-        with self.conn.begin_nested():  # a fault here, in the words too, undoes this turn alone
+        with alone(self.conn):  # a fault here, in the words too, undoes this turn alone
             for effect in turn.effects:
                 outcome.apply(effect)
             if outcome.forgotten:

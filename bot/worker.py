@@ -66,6 +66,7 @@ class Worker:
             self.shelf,
             after_commit=self._committed,
             clock=clock,
+            lease=self.lanes.lease,
             lanes=1 if store.dialect == "sqlite" else settings.writers,
         )
 
@@ -150,7 +151,9 @@ class Worker:
         for result in results:
             if result.failed:
                 self._failed.inc()
-            if result.pushes and result.contact_id is not None:
+            if result.due is not None:
+                self.lanes.go(result.due)
+            elif result.pushes and result.contact_id is not None:
                 self.lanes.serve(result.contact_id, result.entry.channel.name)
             if result.fetches:
                 self.attachments.look()

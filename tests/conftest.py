@@ -10,6 +10,7 @@ import warnings
 from collections.abc import Iterator
 from pathlib import Path
 
+import hypothesis
 import pytest
 from sqlalchemy import create_engine, make_url
 
@@ -19,6 +20,9 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 from storage import KeyRing, Store, upgrade
 
 _numbers = itertools.count(1)
+
+hypothesis.settings.register_profile("segin", deadline=None)  # how busy the machine is decides no test
+hypothesis.settings.load_profile("segin")
 
 
 def pytest_configure(config: pytest.Config) -> None:

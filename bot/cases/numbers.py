@@ -26,7 +26,10 @@ def check_character(body: str, alphabet: str) -> str:
 
 
 def _new(length: int, alphabet: str) -> str:
-    body = "".join(secrets.choice(alphabet) for _ in range(length - 1))
+    drawn, body = secrets.randbelow(len(alphabet) ** (length - 1)), ""
+    for _ in range(length - 1):
+        drawn, place = divmod(drawn, len(alphabet))
+        body += alphabet[place]
     return body + check_character(body, alphabet)
 
 

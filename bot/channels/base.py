@@ -74,8 +74,7 @@ class Incoming:
     what the channel's `fetch` will be asked with (`heard.file` then has kind and seconds). `cursor` acknowledges
     all that was said up to it.
 
-    `language`: what the app is set to ("fr"), of use only while the person has chosen none. `start`: the word a
-    link carried (`/start kayes`), with `Heard("start")`.
+    `start`: the word a link carried (`/start kayes`), with `Heard("start")`.
     """
 
     address: str
@@ -84,7 +83,6 @@ class Incoming:
     body: bytes | None = None
     cursor: int | None = None
     file_ref: str = ""
-    language: str = ""
     start: str = ""
 
 

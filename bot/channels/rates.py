@@ -5,6 +5,7 @@ again, and nobody else waits for that.
 """
 
 import asyncio
+import math
 import time
 from collections import OrderedDict
 from collections.abc import Callable
@@ -57,7 +58,8 @@ class Rates:
             await asyncio.sleep(delay)
         delay = self._take_of_all()  # only now: those who waited for themselves must not go all at once
         if delay > 0:
-            self._whole[address] = self._whole.get(address, self._clock()) + delay  # it goes later than was counted
+            late = self._clock() + delay + self.table.interval  # it goes later than was counted
+            self._whole[address] = max(self._whole.get(address, late), late)
             await asyncio.sleep(delay)
 
     def count(self, messages: int = 1) -> None:
@@ -73,6 +75,10 @@ class Rates:
     def backlog(self) -> float:
         """Seconds until a message to anybody may go."""
         return 0.0 if self.table is None else max(0.0, self._next - self._clock())
+
+    def room(self, patience: float = PATIENCE) -> float:
+        """How many messages may go within this time."""
+        return math.inf if self.table is None else max(0.0, patience - self.backlog()) * self.table.per_second
 
     def _take_of_address(self, table: Table, address: str, patience: float) -> float:
         now = self._clock()

@@ -185,7 +185,7 @@ class Organisation:
         return tuple(name for name, value in known.items() if not value)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)  # in words it would be megabytes: asyncio puts results of tasks into words
 class Library:
     """All that editors wrote, in the form the engine reads: built by `bot.library`, never changed after."""
 

@@ -53,12 +53,11 @@ class Side:
         raise AssertionError("never taken")
 
 
-async def test_two_workers_with_all_their_parts(store, keyring, database_url, monkeypatch, caplog):
+async def test_two_workers_with_all_their_parts(keyring, database_url, monkeypatch, caplog):
     """Sixteen people, twenty words each, statuses of all kinds meanwhile; in the end all lanes are empty."""
     monkeypatch.setattr(outbox, "SWEEP", 0.1)
     chance = random.Random(4)  # the same each time
-    with Store(database_url, busy_seconds=10) as second:
-        store._busy_seconds = 10
+    with Store(database_url, busy_seconds=10) as store, Store(database_url, busy_seconds=10) as second:
         one = Side(store, keyring, House(store, keyring, real_library()).windowed)
         one.phone.files["ref"] = OGG
         sides = [one, Side(second, keyring, one.phone)]

@@ -138,7 +138,7 @@ def _right(incoming: Incoming) -> str:
     heard = incoming.heard
     assert incoming.address
     assert incoming.message_id
-    for one in (incoming.address, incoming.message_id, incoming.file_ref, incoming.start, incoming.language):
+    for one in (incoming.address, incoming.message_id, incoming.file_ref, incoming.start):
         one.encode()
     assert len(incoming.address) < 1000
     assert len(heard.tap.encode("utf-8", "surrogatepass")) <= MAX_TAP_BYTES

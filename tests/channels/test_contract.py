@@ -131,7 +131,7 @@ async def world(store, keyring):
 def everything(conn: Connection) -> dict[str, set[Any]]:
     """What a message may change. Lanes and what is on its way are left out."""
     contacts = tables.contacts.c
-    of_contact = (contacts.id, contacts.last_seq, contacts.conversation, contacts.blocked_at.is_not(None))
+    of_contact = (contacts.id, contacts.last_seq, contacts.conversation, contacts.blocked_at)
     return {
         "contacts": {tuple(row) for row in conn.execute(select(*of_contact))},
         "heard": {tuple(row) for row in conn.execute(select(tables.heard.c.message_index))},

@@ -34,7 +34,7 @@ def squeezed(text):
     return re.sub(r"\s+", "", text)
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=400)
 @given(messages(), st.sampled_from([TELEGRAM, WHATSAPP, SMALL, SMALL_16]))
 def test_limits_are_kept_and_nothing_is_lost(message, can):
     parts = fit(message, can)
@@ -63,14 +63,14 @@ def test_limits_are_kept_and_nothing_is_lost(message, can):
             assert squeezed(f"{place}. {option.label}") in said
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(messages(), st.sampled_from([TELEGRAM, WHATSAPP, SMALL, SMALL_16]))
 def test_what_fits_stays_as_it_is(message, can):
     for part in fit(message, can):
         assert fit(part, can) == [part]
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(letters, st.integers(5, 80), st.booleans())
 def test_pieces_of_a_text(text, limit, utf16):
     can = Capabilities(utf16=utf16)

@@ -640,7 +640,7 @@ CASE = CaseView("c" * 32, "K4T-9QM7", "new", NOW, ("Bonjour",))
 KNOWN = {"cases": (CASE,), "case": (), "answers": ("Bonjour",)}
 
 
-@settings(max_examples=120, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=120, suppress_health_check=list(HealthCheck))
 @given(st.lists(st.tuples(HEARD, st.integers(0, 9)), max_size=14), st.booleans(), st.sampled_from(["", "fr", "en"]))
 def test_whatever_is_heard_a_step_waits(things, demonstration, language):
     """No sequence raises; a step always waits (or the dialogue is over), within eight frames; the same inputs give

@@ -256,9 +256,9 @@ class Reviver(threading.Thread):
             self.killed += 1
             self.segin.start(kill=self.left.pop(0) if self.left else None, wait=False)
 
-    def stop(self, expected: int) -> int:
-        """How often it was killed. A kill that is on its way is waited for."""
-        end = time.monotonic() + 2
+    def stop(self, expected: int, patience: float = 2.0) -> int:
+        """How often it was killed. A kill that is on its way is waited for, `patience` seconds."""
+        end = time.monotonic() + patience
         while self.killed < expected and time.monotonic() < end and not self.trouble:
             time.sleep(0.01)
         self._over.set()

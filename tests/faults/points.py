@@ -28,6 +28,7 @@ from bot.dialogue import engine
 from bot.inbox import Inbox
 from bot.lanes import _Step
 from bot.library import revisions
+from bot.outbox import Lanes
 from bot.round import Round
 from tests.faults.push import Push
 
@@ -98,7 +99,7 @@ POINTS: dict[str, Point | Inner] = {
         Connection, "commit", before=False, about="committed, staff were not told", since=(desk.Desk, "answer")
     ),
     # channels that are pushed to
-    "push_leased": Point(_Step, "_take", before=False, about="the lane is leased, not committed"),
+    "push_leased": Point(Lanes, "lease", before=False, about="lanes are leased with the turns, not committed"),
     "push_read": Point(_Step, "_next", before=False, about="the message is read, not sent"),
     "push_before_send": Point(Push, "send", before=True, about="the next step is the send"),
     "push_after_send": Point(Push, "send", before=False, about="sent, not marked: it goes out again"),

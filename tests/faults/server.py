@@ -75,10 +75,11 @@ def _become(job: dict[str, Any]) -> None:
 def _prepare(job: dict[str, Any]) -> None:
     signal.signal(signal.SIGINT, signal.default_int_handler)
     bot.channels.webchat.MESSAGES_PER_MINUTE = bot.channels.webchat.NEWCOMERS_PER_MINUTE = 1_000_000
-    bot.lanes.LEASE = bot.outbox.LEASE = timedelta(seconds=2)  # what a killed worker had is soon taken up
-    bot.outbox.SEND_TIMEOUT, bot.outbox.SWEEP = 1.0, 0.1
-    bot.attachments.LEASE, bot.attachments.EVERY = timedelta(seconds=1.5), 0.1
-    bot.attachments.FETCH_TIMEOUT = 1.0
+    # What a killed worker had is soon taken up. Most of a test's time is spent waiting for that.
+    bot.lanes.LEASE = bot.outbox.LEASE = timedelta(seconds=1.2)
+    bot.outbox.SEND_TIMEOUT, bot.outbox.SWEEP = 0.7, 0.05
+    bot.attachments.LEASE, bot.attachments.EVERY = timedelta(seconds=1), 0.05
+    bot.attachments.FETCH_TIMEOUT = 0.7
     if job.get("busy_seconds"):
         _wait_less_for_locks(job["busy_seconds"])
     if job.get("phone"):

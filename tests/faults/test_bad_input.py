@@ -159,7 +159,7 @@ nearly_right = st.fixed_dictionaries(
 
 
 @given(content=nearly_right | anything)
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 def test_no_json_whatever_makes_the_server_fail(segin: Segin, content: Any) -> None:
     """One person says it all: whatever state it led to, the next is answered too."""
     browser = PEOPLE.setdefault(segin.port, Browser(segin.port))

@@ -36,7 +36,6 @@ KILLS: dict[str, list[int]] = {
     "file_marked": [1, 1],
     "statuses_written": [3, 4, 5],
 }
-OF_FILES = {name for name in KILLS if "file" in name}
 
 Found = Callable[[str, dict[str, int]], None]
 
@@ -90,7 +89,7 @@ def test_a_kill_loses_and_doubles_nothing(
     ]
     revivers = []
     for number, segin in enumerate(segins):
-        mine = kills[number::workers] if point not in OF_FILES else kills if number == 0 else []
+        mine = kills[number::workers]
         segin.start(kill=mine[0] if mine else None)
         revivers.append((Reviver(segin, mine[1:]), len(mine)))
     phones = Phones(providers, segins)
@@ -99,7 +98,8 @@ def test_a_kill_loses_and_doubles_nothing(
     try:
         phones.live()
     finally:
-        killed = sum(reviver.stop(expected) for reviver, expected in revivers)
+        # of two, one may never pass the point so often
+        killed = sum(reviver.stop(expected, 2.0 / workers**2) for reviver, expected in revivers)
         for segin in segins:
             segin.end()
     count = phones.count(undisturbed, killed)

@@ -8,6 +8,7 @@ stored, or was passed over on purpose. Groups and channels are left, edits, reac
     updates.py      what Telegram tells → Incoming
     showing.py      Message → what is sent
     calls.py        calls of the Bot API, and what its refusals mean
+    lines.py        connections to it, kept
     setting_up.py   registering the webhook, the menu of commands (python-telegram-bot)
     menu.py         the commands in the menu
     polling.py      asking for updates
@@ -17,7 +18,8 @@ import asyncio
 import hashlib
 import hmac
 import logging
-from collections.abc import Iterable, Mapping
+from collections import deque
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
@@ -54,7 +56,7 @@ from bot.channels.telegram.limits import (
 )
 from bot.channels.telegram.menu import menus
 from bot.channels.telegram.polling import poll
-from bot.channels.telegram.setting_up import bot_of, set_menus, set_up
+from bot.channels.telegram.setting_up import bot_of, direct, set_menus
 from bot.channels.telegram.showing import shown
 from bot.channels.telegram.updates import Arrived, Keyboard, NotJson, read
 from bot.dialogue.model import Heard, Message
@@ -67,8 +69,11 @@ log = logging.getLogger(__name__)
 PATH = "/telegram/webhook"
 OFFICIAL = "https://api.telegram.org"
 ERRANDS = 50  # small calls that nobody waits for, at once; more are not made
+KEYBOARDS = 1000  # old ones that wait for a calm moment; of more, the oldest keep their buttons
+CALM = 8  # people heard or written to at once: with fewer of them, it is calm
+LOOK_AGAIN = 0.05  # seconds
 TRY_AGAIN = "2"  # seconds until a webhook that was not stored shall come again
-FIRST_PAUSE, LAST_PAUSE = 5.0, 600.0  # seconds between attempts to set up; doubled each time
+FIRST_PAUSE, LAST_PAUSE = 5.0, 60.0  # seconds between attempts to set up; doubled each time
 
 
 class NotSetUp(BadSetting):
@@ -138,6 +143,9 @@ class Telegram:
         self._post: Post | None = None
         self._running: list[asyncio.Task[None]] = []  # setting up, polling
         self._errands: set[asyncio.Task[None]] = set()
+        self._keyboards: deque[Keyboard] = deque(maxlen=KEYBOARDS)
+        self._retiring: asyncio.Task[None] | None = None
+        self._busy = 0  # people being heard or written to
 
     @property
     def rates(self) -> Rates:
@@ -150,9 +158,10 @@ class Telegram:
         self._running.append(asyncio.create_task(self._set_up(post)))
 
     async def stop(self) -> None:
-        for task in self._running:
+        running = [*self._running, *filter(None, [self._retiring])]
+        for task in running:
             task.cancel()
-        await asyncio.gather(*self._running, return_exceptions=True)
+        await asyncio.gather(*running, return_exceptions=True)
         self._running.clear()
         if self._errands:
             _, late = await asyncio.wait(self._errands, timeout=1)
@@ -162,20 +171,23 @@ class Telegram:
         await self._calls.close()
 
     async def _set_up(self, post: Post) -> None:
-        """Until Telegram took it: registering, or asking for updates."""
+        """Say where updates go, then what is in the menu: nobody waits for that."""
+        if self._polls or self._webhook:
+            await self._until_taken(lambda: direct(self._bot, webhook=self._webhook, secret=self._secret))
+        if self._polls:
+            polling = poll(self._calls, lambda arrived: self._take_polled(arrived, post))
+            self._running.append(asyncio.create_task(polling))
+        await self._until_taken(lambda: set_menus(self._bot, menus(post.words)))
+
+    async def _until_taken(self, say: Callable[[], Awaitable[None]]) -> None:
         pause = FIRST_PAUSE
-        while not await self._is_set_up(post):
+        while not await self._is_taken(say):
             await asyncio.sleep(pause)
             pause = min(LAST_PAUSE, pause * 2)
-        if self._polls:
-            await poll(self._calls, lambda arrived: self._take_polled(arrived, post))
 
-    async def _is_set_up(self, post: Post) -> bool:
+    async def _is_taken(self, say: Callable[[], Awaitable[None]]) -> bool:
         try:
-            if self._polls or self._webhook:
-                await set_up(self._bot, webhook=self._webhook, secret=self._secret, menus=menus(post.words))
-            else:
-                await set_menus(self._bot, menus(post.words))
+            await say()
         except InvalidToken:  # its own words quote the token
             log.error("Telegram does not know SEGIN_TELEGRAM_TOKEN (or SEGIN_TELEGRAM_API_URL is wrong)")  # noqa: TRY400
         except BadRequest as error:
@@ -220,10 +232,14 @@ class Telegram:
 
     async def _take(self, arrived: Arrived, post: Post) -> Call | None:
         """Store one update; returns what it is answered with. Raises `Unavailable`: nothing was stored."""
-        if arrived.incoming is not None:
-            await self._hear(arrived.incoming, post)
-        if arrived.gone:
-            await post.leave(self, arrived.gone)
+        self._busy += 1
+        try:
+            if arrived.incoming is not None:
+                await self._hear(arrived.incoming, post)
+            if arrived.gone:
+                await post.leave(self, arrived.gone)
+        finally:
+            self._busy -= 1
         if arrived.keyboard is not None:
             self._retire(arrived.keyboard)
         if arrived.tapped:
@@ -240,12 +256,22 @@ class Telegram:
                 await post.hear(self, replace(incoming, heard=Heard("unknown"), file_ref="", start=""))
 
     def _retire(self, keyboard: Keyboard) -> None:
-        """Take the buttons of an answered question away, when nothing more urgent waits. A late tap does no harm."""
-        if self._rates.backlog() > 0:
-            return
-        empty = {"inline_keyboard": ()}
-        what = {"chat_id": keyboard.chat, "message_id": keyboard.message, "reply_markup": empty}
-        self._errand(Call("editMessageReplyMarkup", what))
+        """Take the buttons of an answered question away: after the reply, one by one, when nothing more urgent waits.
+
+        A late tap does no harm, so nothing is lost where it never comes to that.
+        """
+        self._keyboards.append(keyboard)
+        if self._retiring is None or self._retiring.done():
+            self._retiring = asyncio.create_task(self._retire_all())
+
+    async def _retire_all(self) -> None:
+        while self._keyboards:
+            await asyncio.sleep(LOOK_AGAIN)
+            while self._keyboards and self._busy < CALM and self._rates.backlog() <= 0:
+                keyboard = self._keyboards.popleft()
+                empty = {"inline_keyboard": ()}
+                what = {"chat_id": keyboard.chat, "message_id": keyboard.message, "reply_markup": empty}
+                await self._run(Call("editMessageReplyMarkup", what))
 
     def _errand(self, call: Call) -> None:
         """A call that nobody waits for; it may fail."""
@@ -263,7 +289,11 @@ class Telegram:
     # ------------------------------------------------------------ what goes out
 
     async def send(self, address: str, message: Message) -> str:
-        sent = told(await self._calls.call("sendMessage", shown(address, message, self._words)), _Sent)
+        self._busy += 1
+        try:
+            sent = told(await self._calls.call("sendMessage", shown(address, message, self._words)), _Sent)
+        finally:
+            self._busy -= 1
         return str(sent.message_id) if sent is not None else ""
 
     async def knock(self, address: str, language: str) -> None:  # noqa: ARG002 - as the port has it

@@ -1,4 +1,4 @@
-"""Calls of the Bot API through one HTTP session of our own, and what its refusals mean.
+"""Calls of the Bot API through lines of our own, and what its refusals mean.
 
 The token is part of every address, and aiohttp's errors carry addresses: none of them leaves this module, not even
 as the cause of another.
@@ -14,10 +14,10 @@ from yarl import URL
 
 from bot.channels.base import SEND_TIMEOUT, Blocked, Fault, GiveUp, Retry
 from bot.channels.telegram.limits import FILE
+from bot.channels.telegram.lines import Answer, Broken, Lines
 
-TIMEOUT = aiohttp.ClientTimeout(total=SEND_TIMEOUT - 2, sock_connect=5)
+TIMEOUT = SEND_TIMEOUT - 2  # seconds
 DOWNLOAD = aiohttp.ClientTimeout(total=120, sock_connect=5, sock_read=20)
-JSON = {"Content-Type": "application/json"}
 DEFAULT_WAIT = 5.0  # seconds, where a 429 names none
 
 # Of 400: nobody is there (any more). Our other errors of 403 say the same, all of them.
@@ -50,49 +50,41 @@ class Calls:
 
     def __init__(self, token: str, api_url: str) -> None:
         self._token, self._api_url = token, api_url.rstrip("/")
-        self._urls: dict[str, URL] = {}
+        self._lines, self._path = Lines(URL(self._api_url)), URL(self._api_url).raw_path.rstrip("/")
         self._session: aiohttp.ClientSession | None = None
 
     @property
     def session(self) -> aiohttp.ClientSession:
-        """Opened when it is first asked for."""
+        """For what is rare: setting up, files. Opened when it is first asked for."""
         if self._session is None or self._session.closed:
             self._session = aiohttp.ClientSession(
-                connector=aiohttp.TCPConnector(limit=200),
-                cookie_jar=aiohttp.DummyCookieJar(),
-                timeout=TIMEOUT,
+                cookie_jar=aiohttp.DummyCookieJar(), timeout=aiohttp.ClientTimeout(total=TIMEOUT, sock_connect=5)
             )
         return self._session
 
     async def close(self) -> None:
+        self._lines.close()
         if self._session is not None:
             await self._session.close()
 
-    async def call(
-        self, method: str, parameters: Mapping[str, object], within: aiohttp.ClientTimeout = TIMEOUT
-    ) -> msgspec.Raw:
+    async def call(self, method: str, parameters: Mapping[str, object], within: float = TIMEOUT) -> msgspec.Raw:
         """The result of a method. Raises `Retry`, `GiveUp`, `Blocked`, `Fault` or `Trouble`."""
-        url = self._urls.get(method)
-        if url is None:
-            url = self._urls[method] = URL(f"{self._api_url}/bot{self._token}/{method}", encoded=True)
-        status, body, after = 0, b"", ""
+        got: Answer | None = None
         failed: BaseException | None = None
         try:
-            async with self.session.post(
-                url, data=msgspec.json.encode(parameters), headers=JSON, timeout=within, allow_redirects=False
-            ) as response:
-                status, body, after = response.status, await response.read(), response.headers.get("Retry-After", "")
-        except (aiohttp.ClientError, OSError, TimeoutError, ValueError) as error:
+            path = f"{self._path}/bot{self._token}/{method}"
+            got = await self._lines.post(path, msgspec.json.encode(parameters), within)
+        except (Broken, OSError, TimeoutError, ValueError) as error:
             failed = error
-        if failed is not None:  # outside of `except`: an error raised there would carry the other one along
+        if got is None:  # outside of `except`: an error raised there would carry the other one along
             raise Trouble(type(failed).__name__)
-        answer = _read(body)
+        answer = _read(got.body)
         if answer is None:
-            raise _unread(status, after)
+            raise _unread(got.status, got.after)
         if answer.ok:
             return answer.result
         wait = answer.parameters.retry_after if answer.parameters is not None else 0.0
-        raise meaning(answer.error_code or status, answer.description, wait or _seconds(after))
+        raise meaning(answer.error_code or got.status, answer.description, wait or _seconds(got.after))
 
     async def download(self, path: str) -> bytes:
         """The bytes of a file, by the `file_path` that `getFile` gave. Raises `Retry`, `GiveUp` or `Fault`."""

@@ -12,7 +12,6 @@ import logging
 from collections.abc import Awaitable, Callable, Iterable, Iterator
 from itertools import count
 
-import aiohttp
 import msgspec
 
 from bot.channels.base import Blocked, Fault, GiveUp, Retry, Unavailable
@@ -24,7 +23,7 @@ log = logging.getLogger(__name__)
 
 FIRST_PAUSE, LAST_PAUSE = 1.0, 60.0  # seconds; doubled while it lasts
 BREATH = 0.1  # seconds between questions that brought nothing
-TIMEOUT = aiohttp.ClientTimeout(total=POLL + 15, sock_connect=5)
+TIMEOUT = POLL + 15.0  # seconds
 
 
 class _Numbered(msgspec.Struct):

@@ -29,13 +29,12 @@ def bot_of(token: str, api_url: str, calls: Calls) -> Bot:
     return Bot(token, *urls, request=line, get_updates_request=line)
 
 
-async def set_up(bot: Bot, *, webhook: str, secret: str, menus: Mapping[str, Sequence[BotCommand]]) -> None:
-    """Say where updates go (`webhook` "": they are asked for) and what is in the menu. Raises `TelegramError`."""
+async def direct(bot: Bot, *, webhook: str, secret: str) -> None:
+    """Say where updates go; `webhook` "": they are asked for. Raises `TelegramError`."""
     if webhook:
         await bot.set_webhook(webhook, secret_token=secret, allowed_updates=list(UPDATES), max_connections=CONNECTIONS)
     else:
         await bot.delete_webhook()  # what waits stays: it is asked for now
-    await set_menus(bot, menus)
 
 
 async def set_menus(bot: Bot, menus: Mapping[str, Sequence[BotCommand]]) -> None:

@@ -73,7 +73,6 @@ class _Chat(Struct):
 
 class _Sender(Struct):
     is_bot: bool = False
-    language_code: str = ""
 
 
 class _File(Struct):
@@ -117,7 +116,6 @@ class _Tapped(Struct):
 
 class _Tap(Struct):
     id: str
-    sender: _Sender | None = field(name="from", default=None)
     message: _Tapped | None = None
     data: str = ""
 
@@ -173,7 +171,6 @@ def _message(message: _Message, body: bytes) -> Arrived:
             message_id=_message_id(message.message_id),
             heard=heard,
             file_ref=file_ref,
-            language=_language(message.sender),
             start=start,
         )
     )
@@ -234,7 +231,6 @@ def _tap(tap: _Tap) -> Arrived:
             address=str(message.chat.id),
             message_id=_tap_id(tap.id),
             heard=Heard("tap", tap=tap.data) if fits else Heard("unknown"),
-            language=_language(tap.sender),
         ),
         tapped=tap.id,
         keyboard=Keyboard(message.chat.id, message.message_id) if message.reply_markup is not NOTHING else None,
@@ -257,10 +253,6 @@ def _message_id(number: int) -> str:
 
 def _tap_id(callback: str) -> str:
     return f"tap {callback}"
-
-
-def _language(sender: _Sender | None) -> str:
-    return sender.language_code.partition("-")[0].lower() if sender is not None else ""
 
 
 # ---------------------------------------------------------------- what has another shape

@@ -146,6 +146,18 @@ async def test_polling_has_no_address_and_stops_while_asking():
             await channel.stop()
 
 
+@pytest.mark.parametrize(
+    "answer", [Answer(400, "Bad Request: BOT_COMMAND_INVALID"), Answer(reset=True), Answer(delay=60)]
+)
+async def test_nobody_waits_for_the_menu(answer):
+    async with talking(mode="polling") as (api, post, channel):
+        api.answers["setMyCommands"].append(answer)
+        api.tell(said(1))
+        await channel.start(post)
+        await until(lambda: len(post.heard) == 1)
+        assert not api.menus
+
+
 # ---------------------------------------------------------------- setting up
 
 
@@ -215,5 +227,5 @@ async def test_segin_starts_while_telegram_is_away(caplog):
 
 def test_the_limits_of_waiting():
     """A send ends before the lane's patience does; a question for updates outlives its own time."""
-    assert calls.TIMEOUT.total < 20
-    assert polling.TIMEOUT.total > polling.POLL
+    assert calls.TIMEOUT < 20
+    assert polling.TIMEOUT > polling.POLL

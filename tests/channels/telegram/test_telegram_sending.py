@@ -188,7 +188,7 @@ async def test_a_server_that_is_away_is_trouble_and_tells_no_token():
 
 
 async def test_a_slow_api_is_not_waited_for_for_ever(monkeypatch):
-    monkeypatch.setattr(calls, "TIMEOUT", calls.aiohttp.ClientTimeout(total=0.1))
+    monkeypatch.setattr(calls, "TIMEOUT", 0.1)
     monkeypatch.setattr(calls.Calls.call, "__defaults__", (calls.TIMEOUT,))
     async with talking() as (api, _, channel):
         api.answers["sendMessage"].append(Answer(delay=0.5))
