@@ -25,7 +25,7 @@ run: $(STAMP) ## serve Segin at http://127.0.0.1:8080/
 	$(BIN)/segin serve
 
 test: $(STAMP_DEV) ## all tests, on SQLite and on a real PostgreSQL
-	$(BIN)/python -m pytest -n 2 --dist loadgroup
+	$(BIN)/python -m pytest -n 3 --dist loadgroup
 
 check: $(STAMP_DEV) ## types, lint, import contracts, editors' files and talks
 	$(BIN)/python -m ruff check .

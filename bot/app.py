@@ -21,7 +21,7 @@ from bot.library.shelf import Shelf
 from bot.settings import BadSetting, Settings
 from bot.web import Runner, application
 from bot.worker import Worker
-from storage import BadKeys, KeyRing, Store, insert_into, tables, upgrade
+from storage import Anchor, BadKeys, KeyRing, Store, insert_into, tables, upgrade
 
 log = logging.getLogger(__name__)
 
@@ -72,7 +72,7 @@ def open_store(settings: Settings, *, make: bool = True) -> Store:
     if not settings.database_url:
         settings.data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
     upgrade(settings.url)
-    return Store(settings.url, writers=settings.writers).open()
+    return Store(settings.url, writers=settings.writers, anchor=Anchor(settings.audit_path)).open()
 
 
 def first_publish(store: Store, folder: Path) -> None:

@@ -8,7 +8,7 @@ says that it took a message, the sealed row is kept for that.
 import asyncio
 import logging
 import uuid
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -98,13 +98,6 @@ class Deliveries:
             return
         if known is not None and known.again:
             self.serve(known.contact_id)
-
-
-def became(conn: Connection, case_message_ids: Iterable[uuid.UUID]) -> dict[uuid.UUID, str]:
-    """What became of words of staff: id of the case's message → the last status known, for the desk."""
-    ids = list(case_message_ids)
-    rows = conn.execute(select(DELIVERIES).where(DELIVERIES.c.case_message_id.in_(ids)).order_by(DELIVERIES.c.at))
-    return {row.case_message_id: row.status for row in rows}
 
 
 def tidy(conn: Connection, now: datetime) -> None:

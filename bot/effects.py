@@ -10,7 +10,7 @@ import filetype
 from sqlalchemy import Connection
 from sqlalchemy.exc import SQLAlchemyError
 
-from bot.cases import filing
+from bot.cases import alerts, consenting, filing, settling
 from bot.channels.base import Channel, Incoming
 from bot.contacts import Contact
 from bot.dialogue import holding
@@ -19,12 +19,14 @@ from bot.dialogue.model import (
     AddToCase,
     Alert,
     CallOff,
+    Consent,
     Effect,
     Forget,
     Heard,
     Later,
     OpenCase,
     Say,
+    Settle,
     Text,
     World,
     literal,
@@ -76,8 +78,8 @@ class Effects:
         now: datetime,
         fresh: filing.Attachment | None,
     ) -> None:
-        self.conn, self.library, self.contact, self.world = conn, library, contact, world
-        self.cases = filing.Filing(conn, keyring, contact, now, fresh=fresh)
+        self.conn, self.library, self.contact, self.world, self.now = conn, library, contact, world, now
+        self.cases = filing.Filing(conn, keyring, contact, now, fresh=fresh, library=library)
         self.filed: filing.Filed | None = None
         self.forgotten = False
         self.lost = False  # the case that was to be added to is gone: nobody is told that it was
@@ -86,12 +88,9 @@ class Effects:
     def apply(self, effect: Effect) -> None:
         match effect:
             case OpenCase():
-                self.filed = self.cases.open(self.library.categories[effect.category], effect)
-                self.clean_slate = self.clean_slate or effect.anonymous
-                if effect.hold:
-                    self._hold(self.filed.id.hex)
-            case AddToCase():
-                if not self.cases.add(effect):
+                self._open(effect)
+            case AddToCase() | Settle() | Consent():
+                if not self._in_a_case(effect):
                     self.lost = True
                     self.contact.conversation = replace(self.contact.conversation, hold=None)
             case CallOff(cancel):
@@ -100,8 +99,31 @@ class Effects:
                 self.contact.say_later(say, due, cancel)
             case Forget():
                 self.forgotten = self.clean_slate = True
-            case Alert():
-                pass  # nobody can be paged yet; talks see it in the result
+            case Alert(kind):
+                alerts.raise_alert(self.conn, kind, self.contact.id, self._held_for(), self.now)
+
+    def _in_a_case(self, effect: AddToCase | Settle | Consent) -> bool:
+        match effect:
+            case AddToCase():
+                return self.cases.add(effect)
+            case Settle():
+                return settling.settle(self.cases, effect)
+            case Consent():
+                return consenting.heard(self.cases, effect)
+
+    def _open(self, effect: OpenCase) -> None:
+        category = self.library.categories[effect.category]
+        self.filed = self.cases.open(category, effect)
+        if category.urgent and not effect.anonymous:  # an anonymous one names no contact; it is looked for
+            alerts.join(self.conn, self.contact.id, self.filed.id, self.now)
+        self.clean_slate = self.clean_slate or effect.anonymous
+        if effect.hold:
+            self._hold(self.filed.id.hex)
+
+    def _held_for(self) -> str:
+        """The case whose staff hold this chat."""
+        held = self.contact.conversation.hold
+        return held.case if held is not None and self.world.now < held.until else ""
 
     def _hold(self, case_id: str) -> None:
         """Staff and the person write to each other from here on; if nobody does, that is said in time."""

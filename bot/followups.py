@@ -6,20 +6,22 @@ Each look is one short transaction; several workers may look at once without har
 import asyncio
 import contextlib
 import logging
+import uuid
 from collections.abc import Awaitable, Callable
 from datetime import datetime, timedelta
+from functools import partial
 
 from sqlalchemy import ColumnElement, Connection, delete, select, update
 
 from bot import contacts, deliveries
+from bot.cases import retention, settling
 from bot.contacts import CONTACTS
 from bot.dialogue import drafts
-from bot.dialogue.flow import Library
 from bot.inbox import utc_now
 from bot.library.shelf import NoLibrary, Shelf
 from bot.round import place_of
 from bot.wording import word
-from storage import KeyRing, Store, audit, tables
+from storage import KeyRing, Store, tables
 from storage import Unavailable as StorageUnavailable
 
 log = logging.getLogger(__name__)
@@ -73,7 +75,16 @@ class Followups:
         more = True
         while more:
             more = await self.store.run(self.tidy)
+        await self._lapsed()
         await self.store.scrub()
+
+    async def _lapsed(self) -> None:
+        """Close what was resolved long ago and left unanswered. One case a transaction: contacts are locked in it."""
+        for case_id in await self.store.read(lambda conn: settling.silent(conn, self.clock())):
+            await self.store.run(partial(self._lapse, case_id))
+
+    def _lapse(self, case_id: uuid.UUID, conn: Connection) -> None:
+        settling.lapse(conn, self.keyring, self.shelf.current(conn), self.clock(), case_id)
 
     def _anything_due(self, conn: Connection) -> bool:
         due = select(OUTBOX.c.id).where(OUTBOX.c.is_say.is_(True), OUTBOX.c.due_at <= self.clock()).limit(1)
@@ -122,7 +133,7 @@ class Followups:
         conn.execute(update(HEARD).where(HEARD.c.failed.is_not(None), HEARD.c.at <= now - DRAFT).values(failed=None))
         conn.execute(delete(OUTBOX).where(OUTBOX.c.expires_at <= now))
         deliveries.tidy(conn, now)
-        self._expire(conn, library, now)
+        retention.expire(conn, library, now)
         self._blend(conn, now)
         return FORGET_AT_ONCE in (strangers, idle) or len(late) == AT_ONCE
 
@@ -149,12 +160,3 @@ class Followups:
         theirs = select(CASES.c.id).where(recent)
         for table in (tables.case_messages, FILES):
             conn.execute(update(table).where(table.c.case_id.in_(theirs)).values(case_id=table.c.case_id))
-
-    @staticmethod
-    def _expire(conn: Connection, library: Library, now: datetime) -> None:
-        """Cases go when their category's days are over: that is what people agreed to."""
-        for category in library.categories.values():
-            old = CASES.c.opened_at <= now - timedelta(days=category.keep_days)
-            gone = conn.execute(delete(CASES).where(CASES.c.category == category.key, old).returning(CASES.c.id)).all()
-            for row in gone:
-                audit.append(conn, at=now, staff="segin", deed="expire", case_id=row.id)

@@ -39,7 +39,8 @@ class Inbox:
     """Takes messages, gives back what is said to them once it is stored.
 
     `after_commit` is told the results of a round: whom to send to, what was asked of us. `lease` leases, in the round,
-    the lanes of those who are sent to at once.
+    the lanes of those who are sent to at once. `paging` tells whether somebody on call could be reached at this
+    moment; a demonstration promises nobody.
     """
 
     def __init__(
@@ -52,7 +53,7 @@ class Inbox:
         clock: Callable[[], datetime] = utc_now,
         lease: Lease | None = None,
         lanes: int = 1,
-        paging: bool = False,
+        paging: Callable[[], bool] = lambda: False,
     ) -> None:
         self.store, self.keyring, self.shelf = store, keyring, shelf
         self.after_commit, self.clock, self.lease = after_commit, clock, lease
@@ -115,7 +116,8 @@ class Inbox:
 
     def _round(self, conn: Connection, entries: list[Entry]) -> list[Result]:
         library = self.shelf.current(conn)
-        world = World(self.clock(), demonstration=bool(library.organisation.missing), paging=self.paging)
+        demonstration = bool(library.organisation.missing)
+        world = World(self.clock(), demonstration=demonstration, paging=not demonstration and self.paging())
         return Round(conn, self.keyring, library, world, entries, self.lease).run()
 
 

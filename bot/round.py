@@ -17,9 +17,10 @@ import msgspec
 from sqlalchemy import Connection, bindparam, delete, insert, select, update
 
 from bot import contacts
-from bot.cases import filing
+from bot.cases import filing, views
 from bot.channels.base import Channel, Incoming, Said, Told
 from bot.contacts import CONTACTS, Contact
+from bot.counts import answered as answered_by
 from bot.dialogue import drafts, engine, led
 from bot.dialogue.flow import Library
 from bot.dialogue.letters import clean
@@ -65,6 +66,7 @@ class Result:
     told: Told = field(default_factory=lambda: Told((), new=False))
     effects: tuple[Effect, ...] = ()
     passed: tuple[str, ...] = ()  # steps entered
+    answered: str = ""  # the step that waited before and was answered, as "flow/step"
     failed: bool = False  # the turn raised and was set aside
     fetches: bool = False  # a file is to be fetched
     ready: Ready | None = None  # what is to be pushed first
@@ -222,9 +224,10 @@ class Round:
             bare = not contact.conversation.frames and not contact.conversation.language  # erased: said again
             return Result(entry, contact.id, Told(before, new=False, erased=bare and bool(before)))
         heard, fresh = with_file(entry.incoming, entry.channel)
-        fallback, failed = replace_contact(contact), False
+        fallback, failed, answered = replace_contact(contact), False, ""
         try:
             turn, known = self._advance(contact, heard, entry.incoming.start, writable=not entry.failed)
+            answered = answered_by(contact.conversation, turn)
             said, keeps_before = self._carry_out(contact, turn, known, fresh)
             self._hear(entry)
         except (StorageUnavailable, MemoryError):
@@ -234,7 +237,7 @@ class Round:
                 raise
             # whatever editors or we got wrong, one person's turn alone fails
             log.error("a turn failed and was set aside: %s", place_of(error))  # noqa: TRY400 - no content in logs
-            contact, failed = fallback, True
+            contact, failed, answered = fallback, True, ""
             said, keeps_before, turn = [self._apologise(contact)], True, Turn(contact.conversation)
             self._hear(entry, failure=place_of(error), raw=(contact, heard))
         if entry.channel.window is not None:  # and a lane that waited for a word of theirs goes on
@@ -250,7 +253,7 @@ class Round:
         if said and not entry.channel.pulls:
             ready = first_of(contact, entry.incoming.address, said[0], self.now, new=new)
         fetches = bool(entry.incoming.file_ref) and fresh is not None
-        return Result(entry, contact.id, told, turn.effects, turn.passed, failed, fetches, ready)
+        return Result(entry, contact.id, told, turn.effects, turn.passed, answered, failed, fetches, ready)
 
     def _hand_over(self, results: list[Result], lease: Lease) -> None:
         ready = [result.ready for result in results if result.ready is not None]
@@ -277,7 +280,7 @@ class Round:
             turn = engine.advance(self.library, talk, heard, world)
             if not turn.needs:
                 return turn, world
-            read = {need: filing.view(self.conn, self.keyring, contact, need.what, need.about) for need in turn.needs}
+            read = {need: views.view(self.conn, self.keyring, contact, need.what, need.about) for need in turn.needs}
             world = replace(world, known={**world.known, **read})
         raise engine.LoopError(f"more than {MAX_NEEDS} look-ups in a turn")
 

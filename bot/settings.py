@@ -10,6 +10,8 @@ from pathlib import Path
 
 from dotenv import dotenv_values
 
+from bot import mail
+
 TELEGRAM_MODES = ("webhook", "polling")
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -40,6 +42,10 @@ class Settings:
     keys: str = field(
         default="",
         metadata={"doc": "Key ring itself (default: the file keys in the data folder, made at the first start)"},
+    )
+    audit_file: str = field(
+        default="",
+        metadata={"doc": "Keeps the audit log's head; best on another disk (default: audit-heads in the data folder)"},
     )
     demo: bool = field(
         default=False, metadata={"doc": "1: channels other than web and terminal may serve a demonstration"}
@@ -74,10 +80,24 @@ class Settings:
     whatsapp_api_url: str = field(
         default="https://graph.facebook.com/v26.0", metadata={"doc": "Everything before /<phone id>/messages"}
     )
+    smtp_url: str = field(
+        default="",
+        metadata={"doc": "Mail server that pages go out by: smtp://user:password@host:587 (STARTTLS) or smtps://…"},
+    )
+    mail_from: str = field(default="", metadata={"doc": "Address that pages by e-mail come from"})
 
     @property
     def url(self) -> str:
         return self.database_url or f"sqlite:///{self.data_dir / 'segin.db'}"
+
+    @property
+    def audit_path(self) -> Path:
+        return Path(self.audit_file) if self.audit_file else self.data_dir / "audit-heads"
+
+    @property
+    def page_ways(self) -> tuple[str, ...]:
+        """How staff on call can be told: the ways that are set up."""
+        return (*(("email",) if self.smtp_url else ()), *(("telegram",) if self.telegram_token else ()))
 
     @property
     def key_file(self) -> Path:
@@ -116,6 +136,16 @@ class Settings:
             missing = [f"SEGIN_{name.upper()}" for name in needed if not getattr(self, name)]
             if missing:
                 raise BadSetting(f"SEGIN_WHATSAPP_TOKEN needs {', '.join(missing)} as well")
+        if self.smtp_url:
+            self._check_mail()
+
+    def _check_mail(self) -> None:
+        try:
+            mail.read_server(self.smtp_url)
+        except mail.NotSetUp as error:
+            raise BadSetting(f"SEGIN_SMTP_URL takes {error}") from None
+        if not mail.is_address(self.mail_from):
+            raise BadSetting("SEGIN_SMTP_URL needs SEGIN_MAIL_FROM as well: an address such as garde@example.org")
 
 
 def _read(name: str, raw: str, kind: object) -> object:

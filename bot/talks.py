@@ -18,12 +18,14 @@ from typing import Self
 from sqlalchemy import Connection, insert, select
 
 from bot import contacts
+from bot.cases import workflow
 from bot.cases.desk import Desk
 from bot.cases.may import Staff
 from bot.channels import terminal
 from bot.channels.base import Incoming
 from bot.dialogue.flow import Library, OnCall, Organisation
-from bot.dialogue.model import SOURCE_LANGUAGE, AddToCase, Alert, Conversation, Effect, Forget, Message, OpenCase
+from bot.dialogue.happened import happened
+from bot.dialogue.model import SOURCE_LANGUAGE, Conversation, Message
 from bot.dialogue.rules import RULES
 from bot.dialogue.steps.choose import ChooseLanguage
 from bot.inbox import Inbox
@@ -41,6 +43,7 @@ NO_LINE = "une ligne commence par you:, bot:, now: ou staff:, sous un titre (# �
 AFTER = re.compile(r"\(after (\d+) (minute|hour|day)s?\)")
 BUTTONS = re.compile(r"((?:\s*\[[^\]]*\])+)\s*$")
 RECEIPT = re.compile(r"\d{4}(\s\d{4}){3}")
+RESOLVES = "(resolved)"  # what staff do; an answer may follow
 EXAMPLE = Organisation(
     name="Organisation d'exemple",
     data_controller="Organisation d'exemple",
@@ -286,7 +289,7 @@ class _Player:
         flow, _, name = place.partition("/")
         step = self.library.flows[flow].steps.get(name) if flow in self.library.flows else None
         if step is None:  # below an answer of staff
-            return flow in ("reply", "read")
+            return flow in ("reply", "read", "settled", "consent")
         return (
             tap in step.words()
             or key in ENGINE_KEYS
@@ -301,7 +304,7 @@ class _Player:
     def _committed(self, results: list[Result]) -> None:
         for result in results:
             self.passed.update(result.passed)
-            self.done += [told for effect in result.effects if (told := _told(effect))]
+            self.done += [told for effect in result.effects if (told := happened(effect))]
 
     async def _fetch(self) -> None:
         """What waits in the outbox, as the channel would send it."""
@@ -336,7 +339,11 @@ class _Player:
         mine = [reference for reference in _references(conn) if reference not in self.others]
         if not mine:
             raise Differs("il n'y a pas de dossier auquel l'équipe peut répondre")
-        Desk(conn, self.keyring, WRITER, self.now).answer(mine[-1], words, self.library)
+        desk = Desk(conn, self.keyring, WRITER, self.now)
+        if words.startswith(RESOLVES):
+            workflow.resolve(desk, mine[-1], self.library, words.removeprefix(RESOLVES).strip())
+        else:
+            desk.answer(mine[-1], words, self.library)
 
     def _expect(self, words: str) -> None:
         if not self.said:
@@ -360,21 +367,6 @@ def _references(conn: Connection) -> tuple[str, ...]:
     """The references of all cases, the newest last."""
     cases = tables.cases
     return tuple(conn.scalars(select(cases.c.reference).order_by(cases.c.opened_at)))
-
-
-def _told(effect: Effect) -> str:
-    """An effect as a `now:` line."""
-    match effect:
-        case OpenCase(kind=kind, category=category, anonymous=anonymous):
-            return f"case opened {kind}/{category}{' anonymous' if anonymous else ''}"
-        case AddToCase():
-            return "added to case"
-        case Alert(kind=kind):
-            return f"alert {kind}"
-        case Forget():
-            return "forgotten"
-        case _:
-            return ""
 
 
 def _buttons(labels: list[str]) -> str:

@@ -12,6 +12,9 @@ from sqlalchemy import select
 
 from bot.channels.webchat import SECURITY_HEADERS
 from bot.channels.webchat.reading import language_of
+from bot.console.asking import Console
+from bot.console.mount import mount
+from bot.console.rendering import Rendering
 from bot.round import place_of
 from bot.worker import Worker
 from storage import Unavailable
@@ -40,10 +43,18 @@ def application(worker: Worker) -> web.Application:
     app.on_response_prepare.append(_guard(secure=worker.settings.public_url.startswith("https:")))
     for channel in worker.channels.values():
         app.router.add_routes(channel.routes(worker))
+    mount(app, console_of(worker))
     app.router.add_get("/healthz", _alive)
     app.router.add_get("/readyz", _ready(worker))
     app.router.add_get("/metrics", _metrics(worker))
     return app
+
+
+def console_of(worker: Worker) -> Console:
+    """The pages of staff, at this worker's desk."""
+    shelf, settings = worker.shelf, worker.settings
+    rendering = Rendering(settings.library_dir / "locales", lambda: shelf.library.organisation.timezone)
+    return Console(worker.store, worker.keyring, shelf, settings, worker.clock, rendering)
 
 
 class Runner(web.AppRunner):

@@ -12,13 +12,17 @@ from sqlalchemy import Connection
 from bot import contacts
 from bot.attachments import Attachments
 from bot.channels.base import Channel, Incoming, Said, Status, Told, Unavailable
+from bot.console.rendering import Rendering
+from bot.counts import StepCounts
 from bot.deliveries import Deliveries
-from bot.dialogue.model import Effect, Forget, OpenCase
+from bot.dialogue.model import Alert, Effect, Forget, OpenCase
 from bot.followups import Followups
 from bot.inbox import Inbox, utc_now
 from bot.library.shelf import Shelf
+from bot.mail import Mail
 from bot.outbox import Lanes
 from bot.pages import News, acknowledge, leave, waiting_after
+from bot.paging import Paging, TelegramWay, Way, Words
 from bot.round import Result, place_of
 from bot.settings import Settings
 from storage import KeyRing, Store
@@ -45,7 +49,7 @@ class Worker:
         clock: Callable[[], datetime] = utc_now,
     ) -> None:
         self.settings, self.store, self.keyring, self.channels = settings, store, keyring, channels
-        self.shelf = shelf or Shelf()
+        self.shelf, self.clock = shelf or Shelf(), clock
         self._scrubbing: asyncio.Task[None] | None = None
         self.metrics = CollectorRegistry()
         self._turns = Counter("segin_turns", "Messages taken", registry=self.metrics)
@@ -60,6 +64,10 @@ class Worker:
         self.attachments = Attachments(store, keyring, channels, most_bytes=settings.file_mb * 1024 * 1024)
         self.pages = News(store)
         self.followups = Followups(store, keyring, self.shelf, clock=clock)
+        self.counts = StepCounts(store, clock=clock)
+        self.paging = Paging(
+            store, keyring, self.shelf, ways_of(settings), page_words(settings), metrics=self.metrics, clock=clock
+        )
         self.inbox = Inbox(
             store,
             keyring,
@@ -68,6 +76,7 @@ class Worker:
             clock=clock,
             lease=self.lanes.lease,
             lanes=1 if store.dialect == "sqlite" else settings.writers,
+            paging=lambda: self.paging.reaches,
         )
 
     @property
@@ -81,12 +90,14 @@ class Worker:
         reaching = [name for name in self.channels if name not in ("web", "terminal")]
         if self.demonstration and reaching and not self.settings.demo:
             raise NotReal(f"{NotReal.__doc__} ({', '.join(reaching)})")
+        await self.paging.start()  # before anybody is promised anything
         for channel in self.channels.values():
             await channel.start(self)
         self.lanes.start()
         self.attachments.start()
         self.pages.start()
         self.followups.start()
+        self.counts.start()
 
     async def hang_up(self) -> None:
         """Nothing more goes out, channels end; what is still heard is stored, and answered by who comes next."""
@@ -99,6 +110,8 @@ class Worker:
         await self.hang_up()
         await self.deliveries.stop()
         await self.followups.stop()
+        await self.counts.stop()
+        await self.paging.stop()
         await self.pages.stop()
         await asyncio.to_thread(self.store.close)
 
@@ -149,6 +162,7 @@ class Worker:
     def _committed(self, results: list[Result]) -> None:
         self._turns.inc(len(results))
         for result in results:
+            self.counts.take(self.shelf.library, result.passed, result.answered)
             if result.failed:
                 self._failed.inc()
             if result.due is not None:
@@ -157,6 +171,8 @@ class Worker:
                 self.lanes.serve(result.contact_id, result.entry.channel.name)
             if result.fetches:
                 self.attachments.look()
+            if any(isinstance(effect, Alert) for effect in result.effects):
+                self.paging.look()
         if any(_leaves_traces(effect) for result in results for effect in result.effects):
             self._scrubbing = asyncio.create_task(self._scrub())
 
@@ -182,3 +198,25 @@ def _as_the_port_says() -> Iterator[None]:
 
 def _leaves_traces(effect: Effect) -> bool:
     return isinstance(effect, Forget) or (isinstance(effect, OpenCase) and effect.anonymous)
+
+
+def ways_of(settings: Settings) -> dict[str, Way]:
+    """How staff on call can be told, as far as it is set up."""
+    ways: dict[str, Way] = {}
+    if settings.smtp_url:
+        ways["email"] = Mail(settings.smtp_url, settings.mail_from)
+    if settings.telegram_token:
+        ways["telegram"] = TelegramWay(settings.telegram_token, settings.telegram_api_url)
+    return ways
+
+
+def page_words(settings: Settings) -> Words:
+    """What a page says in a language of the console: how many alerts, where to look, nothing else."""
+    rendering = Rendering(settings.library_dir / "locales", lambda: "UTC")
+    link = f"{settings.public_url.rstrip('/')}/console/alerts" if settings.public_url else ""
+
+    def words(language: str) -> tuple[str, str]:
+        body = rendering.render("alerts/page.txt", language, {"link": link}).strip()
+        return body.splitlines()[0], body
+
+    return words

@@ -1,6 +1,7 @@
 """Storage: tables, the store that runs work on them, keys and seals, the audit log, migrations."""
 
-from storage import audit, tables
+from storage import audit, backup, tables
+from storage.anchor import Anchor, BadAnchor
 from storage.columns import Id, Moment
 from storage.crypto import DataKey, KeyRing
 from storage.errors import Aborted, BadKeys, StorageError, Tampered, Unavailable, UnknownKey
@@ -10,6 +11,8 @@ from storage.store import Store, Work, database_now, insert_into
 
 __all__ = [
     "Aborted",
+    "Anchor",
+    "BadAnchor",
     "BadKeys",
     "DataKey",
     "Id",
@@ -22,6 +25,7 @@ __all__ = [
     "UnknownKey",
     "Work",
     "audit",
+    "backup",
     "database_now",
     "insert_into",
     "is_current",

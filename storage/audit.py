@@ -2,7 +2,7 @@
 
 Each row holds the hash of the row before it and a hash of its own content, so that a row edited, moved or
 removed breaks the chain there. Rows cut off at the end leave a whole chain behind: that is found by comparing
-with a head kept elsewhere (printed by `segin audit verify`, or in a backup).
+with heads kept elsewhere (`storage.anchor`; printed by `segin audit verify`; in a backup).
 """
 
 import hashlib
@@ -16,6 +16,8 @@ from sqlalchemy import Connection, bindparam, func, insert, select
 
 from storage.crypto import framed
 from storage.tables import audit_log
+
+GROWN = "audit grown"  # in Connection.info, until the transaction ends: what the store's anchor is to keep
 
 _START = bytes(32)
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -36,6 +38,14 @@ class Head:
 
     number: int
     hash: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Grown:
+    """What one transaction added: the head before it (None: the log was empty) and after."""
+
+    before: Head | None
+    head: Head
 
 
 def append(
@@ -66,7 +76,17 @@ def append(
     }
     digest = _hash(row)
     conn.execute(insert(audit_log), {**row, "hash": digest})
-    return Head(number, digest)
+    after = Head(number, digest)
+    earlier: Grown | None = conn.info.get(GROWN)
+    conn.info[GROWN] = Grown(earlier.before if earlier else before, after)
+    return after
+
+
+def grown(conn: Connection) -> Grown | None:
+    """What this transaction added, a moment before its commit; None for one that added nothing."""
+    noted: Grown | None = conn.info.pop(GROWN, None)
+    end = head(conn) if noted else None  # read anew: a savepoint may have taken rows back
+    return None if noted is None or end is None or end == noted.before else Grown(noted.before, end)
 
 
 def head(conn: Connection) -> Head | None:
@@ -75,25 +95,29 @@ def head(conn: Connection) -> Head | None:
     return Head(row.number, row.hash) if row else None
 
 
-def verify(conn: Connection, expected: Head | None = None) -> str | None:
+def verify(conn: Connection, *expected: Head) -> str | None:
     """What is wrong with the first bad row, or None if the chain is whole.
 
-    `expected` is a head seen earlier: the chain must still contain it, or its end was cut off (or all of it
+    `expected` are heads seen earlier: the chain must still contain each, or its end was cut off (or all of it
     was written anew).
     """
+    seen: dict[int, set[bytes]] = {}
+    for one in expected:
+        seen.setdefault(one.number, set()).add(one.hash)
     number, previous = 0, _START
     after = -(1 << 62)  # a row slipped in before the first one is found, too
     while rows := conn.execute(_page, {"after": after}).mappings().all():
         for row in rows:
             fault = _fault(row, number + 1, previous)
-            if fault is None and expected and row["number"] == expected.number and row["hash"] != expected.hash:
-                fault = f"row {expected.number} is not the one seen earlier: the log was written anew"
+            if fault is None and seen.get(row["number"], set()) - {row["hash"]}:
+                fault = f"row {row['number']} is not the one seen earlier: the log was cut off or written anew"
             if fault is not None:
                 return fault
             number, previous = row["number"], row["hash"]
         after = rows[-1]["number"]
-    if expected is not None and number < expected.number:
-        return f"row {number + 1} was removed, and all after it up to row {expected.number} at least"
+    last = max(seen, default=0)
+    if number < last:
+        return f"row {number + 1} was removed, and all after it up to row {last} at least"
     return None
 
 

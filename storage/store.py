@@ -19,6 +19,8 @@ from sqlalchemy import Connection, Engine, Table, func, select
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import SQLAlchemyError
 
+from storage import audit
+from storage.anchor import Anchor
 from storage.engines import is_whole, open_engine, parse_url, trouble
 from storage.errors import Aborted, Unavailable
 
@@ -31,12 +33,22 @@ class Store:
     """One database, with its writers and readers.
 
     `url` is `sqlite:///path` or `postgresql://…`; `writers` counts for PostgreSQL only; `busy_seconds` is how
-    long to wait for a lock that another process holds. Nothing connects before the first work; a connection
+    long to wait for a lock that another process holds. `anchor` keeps the audit log's head after every commit that made
+    it grow. Nothing connects before the first work; a connection
     that broke is replaced by the next work that needs it.
     """
 
-    def __init__(self, url: str, *, writers: int = 2, readers: int = 3, busy_seconds: float = 5.0) -> None:
+    def __init__(
+        self,
+        url: str,
+        *,
+        writers: int = 2,
+        readers: int = 3,
+        busy_seconds: float = 5.0,
+        anchor: Anchor | None = None,
+    ) -> None:
         self.url = url
+        self._anchor = anchor
         self.dialect = parse_url(url).get_backend_name()  # "sqlite" or "postgresql"
         self._writer_count = 1 if self.dialect == "sqlite" else writers
         self._reader_count = readers
@@ -52,7 +64,7 @@ class Store:
         writing = open_engine(self.url, busy_seconds=self._busy_seconds)
         reading = open_engine(self.url, reading=True, busy_seconds=self._busy_seconds)
         self._writers = [
-            (ThreadPoolExecutor(1, f"segin-writer-{number}"), _Line(writing, reading=False))
+            (ThreadPoolExecutor(1, f"segin-writer-{number}"), _Line(writing, reading=False, anchor=self._anchor))
             for number in range(self._writer_count)
         ]
         self._readers = ThreadPoolExecutor(self._reader_count, "segin-reader")
@@ -137,8 +149,9 @@ class Store:
 class _Line:
     """A connection that one thread at a time holds, and opens anew when it broke."""
 
-    def __init__(self, engine: Engine, *, reading: bool) -> None:
+    def __init__(self, engine: Engine, *, reading: bool, anchor: Anchor | None = None) -> None:
         self._engine = engine
+        self._anchor = anchor
         self._reading = reading
         self._conn: Connection | None = None
         self._driver_error: type[Exception] = engine.dialect.loaded_dbapi.Error
@@ -146,10 +159,12 @@ class _Line:
     def run(self, work: Work[T]) -> T:
         """Do `work` in one transaction."""
         conn = self._begin()
+        conn.info.pop(audit.GROWN, None)  # of a work that was rolled back
         try:
             result = work(conn)
             if not is_whole(conn):
                 raise Aborted  # noqa: TRY301 it has to be rolled back like any other
+            grown = audit.grown(conn) if self._anchor else None
         except BaseException as error:
             self._roll_back(conn)
             reason = trouble(error, reading=self._reading)
@@ -165,6 +180,8 @@ class _Line:
             if reason is None:
                 raise
             raise Unavailable(reason, unknown=True) from error
+        if self._anchor and grown:
+            self._anchor.keep(grown)
         return result
 
     def scrub(self) -> None:

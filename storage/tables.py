@@ -21,7 +21,9 @@ from sqlalchemy import (
     String,
     Table,
     UniqueConstraint,
+    false,
     text,
+    true,
 )
 
 from storage.columns import Id, Moment, Place
@@ -37,10 +39,10 @@ metadata = MetaData(
 )
 
 
-def _index_where(table_name: str, column: str, condition: str) -> Index:
-    """An index of the rows that matter alone."""
+def _index_where(table_name: str, name: str, condition: str, *columns: str) -> Index:
+    """An index of the rows that matter alone, of the column `name` or those named."""
     where = text(condition)
-    return Index(f"ix_{table_name}_{column}", column, postgresql_where=where, sqlite_where=where)
+    return Index(f"ix_{table_name}_{name}", *(columns or (name,)), postgresql_where=where, sqlite_where=where)
 
 
 # ---------------------------------------------------------------- people and what passes between us
@@ -163,13 +165,36 @@ cases = Table(
     Column("channel", String),
     Column("opened_at", Moment, nullable=False),
     Column("due_at", Moment, nullable=False),
+    Column("owed", Boolean, nullable=False, default=True, server_default=true()),  # an answer is, until due_at
+    Column("promised_at", Moment),  # the first due_at
     Column("last_step_at", Moment, nullable=False),
     Column("in_chat", Boolean, nullable=False, default=True),  # staff may answer into the chat
     Column("data_key", LargeBinary, nullable=False),  # wrapped
     Column("receipt_index", LargeBinary, nullable=False, unique=True),  # KeyRing.index("receipt", digits)
     Column("outcome", String),
+    Column("version", Integer, nullable=False, default=1, server_default="1"),  # grows with each deed of staff
+    Column("assignee_id", Id()),
+    Column("entry", String),  # how it came, if not by chat: hotline, suggestion_box, walk_in, relay
+    Column("external_id", LargeBinary),  # sealed: its number in another system
+    Column("legal_hold", Boolean, nullable=False, default=False, server_default=false()),  # does not expire
+    Column("heard_at", Moment),  # the person's last words
+    Column("first_answer_at", Moment),
+    Column("answered_at", Moment),  # the last answer of staff
+    Column("resolved_at", Moment),
+    Column("closed_at", Moment),
+    Column("settled", Boolean),  # what the person said: is it settled?
+    Column("merged_into", Id()),
     CheckConstraint("NOT (anonymous AND contact_id IS NOT NULL)", name="anonymous_has_no_contact"),
     Index("ix_cases_status_due_at", "status", "due_at"),
+    Index("ix_cases_status_opened_at", "status", "opened_at"),  # the closed ones, newest first
+    # the lists of the desk (bot/cases/lists.py); closed cases, nearly all in the end, are in none
+    _index_where("cases", "due_at", "status <> 'closed'"),
+    _index_where("cases", "assignee_id_due_at", "status <> 'closed'", "assignee_id", "due_at"),
+    _index_where("cases", "unanswered", "owed AND status NOT IN ('resolved', 'closed')", "due_at"),
+    _index_where("cases", "heard_at", "heard_at >= coalesce(answered_at, opened_at)"),
+    Index("ix_cases_opened_at", "opened_at"),
+    # PostgreSQL finds the beginning of a text by this order alone
+    Index("ix_cases_reference_begins", "reference", postgresql_ops={"reference": "text_pattern_ops"}),
     sqlite_with_rowid=False,
 )
 
@@ -221,6 +246,154 @@ fetches = Table(
     Column("not_before", Moment, nullable=False, index=True),
 )
 
+# ---------------------------------------------------------------- casework
+
+# What staff write for each other; the person never sees it.
+notes = Table(
+    "notes",
+    metadata,
+    Column("id", Id(), primary_key=True),
+    Column("case_id", Id(), ForeignKey("cases.id", ondelete="CASCADE"), nullable=False, index=True),
+    Column("staff_id", Id(), nullable=False),
+    Column("at", Moment, nullable=False),
+    Column("body", LargeBinary, nullable=False),  # sealed under the case's key
+    sqlite_with_rowid=False,
+)
+
+mentions = Table(
+    "mentions",
+    metadata,
+    Column("note_id", Id(), ForeignKey("notes.id", ondelete="CASCADE"), primary_key=True),
+    Column("staff_id", Id(), primary_key=True),
+    Column("seen_at", Moment),
+    Index("ix_mentions_staff_id", "staff_id"),
+    sqlite_with_rowid=False,
+)
+
+# An answer not yet sent: one for each member of staff and case.
+reply_drafts = Table(
+    "reply_drafts",
+    metadata,
+    Column("case_id", Id(), ForeignKey("cases.id", ondelete="CASCADE"), primary_key=True),
+    Column("staff_id", Id(), primary_key=True),
+    Column("at", Moment, nullable=False),
+    Column("body", LargeBinary, nullable=False),  # sealed under the case's key
+    sqlite_with_rowid=False,
+)
+
+# Words of notes and names of services, as keyed tokens: searched without being readable.
+case_words = Table(
+    "case_words",
+    metadata,
+    Column("word", LargeBinary, primary_key=True),  # KeyRing.index("word", folded word)
+    Column("case_id", Id(), ForeignKey("cases.id", ondelete="CASCADE"), primary_key=True, index=True),
+    sqlite_with_rowid=False,
+)
+
+case_links = Table(
+    "case_links",
+    metadata,
+    Column("case_id", Id(), ForeignKey("cases.id", ondelete="CASCADE"), primary_key=True),
+    Column("other_id", Id(), ForeignKey("cases.id", ondelete="CASCADE"), primary_key=True, index=True),
+    sqlite_with_rowid=False,
+)
+
+# What somebody wrote down of a voice note.
+transcripts = Table(
+    "transcripts",
+    metadata,
+    Column("attachment_id", Id(), ForeignKey("attachments.id", ondelete="CASCADE"), primary_key=True),
+    Column("case_id", Id(), ForeignKey("cases.id", ondelete="CASCADE"), nullable=False, index=True),
+    Column("staff_id", Id(), nullable=False),
+    Column("at", Moment, nullable=False),
+    Column("body", LargeBinary, nullable=False),  # sealed under the case's key: {"text", "summary", "language"}
+    sqlite_with_rowid=False,
+)
+
+# Staff who must not know of a case: somebody by their account, or a whole office.
+exclusions = Table(
+    "exclusions",
+    metadata,
+    Column("id", Id(), primary_key=True),
+    Column("case_id", Id(), ForeignKey("cases.id", ondelete="CASCADE"), nullable=False, index=True),
+    Column("staff_id", Id()),
+    Column("office", String),
+    CheckConstraint("(staff_id IS NULL) <> (office IS NULL)", name="one_of_both"),
+    sqlite_with_rowid=False,
+)
+
+# Who asked to know the identity in a restricted case, and what a second person decided.
+disclosures = Table(
+    "disclosures",
+    metadata,
+    Column("id", Id(), primary_key=True),
+    Column("case_id", Id(), ForeignKey("cases.id", ondelete="CASCADE"), nullable=False, index=True),
+    Column("asked_by", Id(), nullable=False),
+    Column("asked_at", Moment, nullable=False),
+    Column("reason", LargeBinary, nullable=False),  # sealed under the case's key
+    Column("decided_by", Id()),
+    Column("decided_at", Moment),
+    Column("granted", Boolean),
+    # taken at once, for somebody in danger; `decided_by` is then who saw it afterwards
+    Column("emergency", Boolean, nullable=False, default=False, server_default=false()),
+    sqlite_with_rowid=False,
+)
+
+# A case passed on to a service of the directory, with the person's consent.
+referrals = Table(
+    "referrals",
+    metadata,
+    Column("id", Id(), primary_key=True),
+    Column("case_id", Id(), ForeignKey("cases.id", ondelete="CASCADE"), nullable=False, index=True),
+    Column("service", String, nullable=False, index=True),  # its key in the directory
+    Column("status", String, nullable=False),
+    Column("created_by", Id(), nullable=False),
+    Column("created_at", Moment, nullable=False),
+    Column("terms", LargeBinary, nullable=False),  # sealed under the case's key: the words agreed to, what may be told
+    Column("consented_at", Moment),
+    Column("sent_at", Moment),
+    Column("remind_at", Moment),
+    Column("answered_at", Moment),
+    Column("answer", LargeBinary),  # sealed under the case's key
+    Column("version", Integer, nullable=False, default=1, server_default="1"),
+    _index_where("referrals", "remind_at", "remind_at IS NOT NULL"),
+    sqlite_with_rowid=False,
+)
+
+# Somebody may be in danger, or a restricted case is overdue: whoever is on call is told until somebody takes it.
+alerts = Table(
+    "alerts",
+    metadata,
+    Column("id", Id(), primary_key=True),
+    Column("kind", String, nullable=False),
+    Column("contact_id", Id(), ForeignKey("contacts.id", ondelete="SET NULL"), index=True),
+    Column("case_id", Id(), ForeignKey("cases.id", ondelete="CASCADE"), index=True),
+    Column("held_case_id", Id(), ForeignKey("cases.id", ondelete="SET NULL"), index=True),  # staff held this chat
+    Column("at", Moment, nullable=False),
+    Column("stage", Integer, nullable=False, default=0),  # pages sent
+    Column("next_at", Moment),  # the next page; none: no more
+    Column("lease_until", Moment),  # a worker sends a page (database clock)
+    Column("taken_by", Id()),
+    Column("taken_at", Moment),
+    Column("closed_at", Moment),
+    Column("outcome", String),  # how it ended: a key of bot.cases.on_call.OUTCOMES; none: by itself
+    _index_where("alerts", "next_at", "next_at IS NOT NULL"),
+    _index_where("alerts", "at", "closed_at IS NULL"),
+    sqlite_with_rowid=False,
+)
+
+# How many people came to a step on a day, and how many answered it: where people leave a dialogue.
+step_counts = Table(
+    "step_counts",
+    metadata,
+    Column("day", Moment, primary_key=True),
+    Column("flow", String, primary_key=True),
+    Column("step", String, primary_key=True),
+    Column("entered", Integer, nullable=False),
+    Column("answered", Integer, nullable=False),
+    sqlite_with_rowid=False,
+)
+
 # ---------------------------------------------------------------- what editors published
 
 revisions = Table(
@@ -265,6 +438,51 @@ staff = Table(
     Column("cleared", Boolean, nullable=False, default=False),  # for restricted cases
     Column("created_at", Moment, nullable=False),
     Column("disabled_at", Moment),
+    Column("office", String, nullable=False, default="", server_default=""),  # as exclusions name it
+    Column("language", String, nullable=False, default="fr", server_default="fr"),  # of the console
+    Column("data_key", LargeBinary),  # wrapped
+    Column("password", String),  # Argon2id, with its parameters; none: not set up
+    Column("totp", LargeBinary),  # sealed: the secret of the one-time codes
+    Column("totp_step", BigInteger),  # the step of the last code taken: none counts twice
+    Column("ways", LargeBinary),  # sealed: how to page them, {"email": …, "telegram": …}
+    Column("setup_index", LargeBinary),  # KeyRing.index("setup", code): lets them choose a password, once
+    Column("setup_until", Moment),
+    Column("cleared_at", Moment),  # since when, and by whom: those who are cleared are told of each other
+    Column("cleared_by", String),
+    Column("told_at", Moment),  # up to when they have seen who was cleared
+    Column("version", Integer, nullable=False, default=1, server_default="1"),
+)
+
+sessions = Table(
+    "sessions",
+    metadata,
+    Column("token_index", LargeBinary, primary_key=True),  # KeyRing.index("session", token)
+    Column("staff_id", Id(), ForeignKey("staff.id", ondelete="CASCADE"), nullable=False, index=True),
+    Column("csrf", String, nullable=False),
+    Column("created_at", Moment, nullable=False),
+    Column("seen_at", Moment, nullable=False),
+    sqlite_with_rowid=False,
+)
+
+# Wrong passwords and codes, by account and address: nobody can lock somebody else out.
+login_failures = Table(
+    "login_failures",
+    metadata,
+    Column("who", LargeBinary, primary_key=True),  # KeyRing.index("login", name, address)
+    Column("times", Integer, nullable=False),
+    Column("last_at", Moment, nullable=False),
+    sqlite_with_rowid=False,
+)
+
+# Who is on call, by weekday (0 = Monday) and minutes of the day in the organisation's time.
+rota = Table(
+    "rota",
+    metadata,
+    Column("id", Id(), primary_key=True),
+    Column("staff_id", Id(), ForeignKey("staff.id", ondelete="CASCADE"), nullable=False, index=True),
+    Column("weekday", Integer, nullable=False),
+    Column("opens", Integer, nullable=False),
+    Column("closes", Integer, nullable=False),
 )
 
 # What staff read and changed, chained by hash (storage/audit.py). No foreign keys: it outlives its cases.

@@ -296,9 +296,11 @@ def bot_api():
             known = self.path == "/bot1:secret/getMe"
             body = b'{"ok":true,"result":{"id":1,"is_bot":true,"first_name":"S","username":"SeginMaliBot"}}'
             refusal = b'{"ok":false,"error_code":401,"description":"Unauthorized"}'
+            answer = body if known else refusal
             self.send_response(200 if known else 401)
+            self.send_header("Content-Length", str(len(answer)))  # as Telegram does: an end by closing is none
             self.end_headers()
-            self.wfile.write(body if known else refusal)
+            self.wfile.write(answer)
 
         def log_message(self, *_):
             pass

@@ -1,24 +1,23 @@
 """The desk: what staff do with cases. Each deed is decided by `may` and written to the audit log in its transaction."""
 
 import uuid
-from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Row, insert, select, update
+from sqlalchemy import Connection, Row, select, update
 
-from bot import contacts
-from bot.cases import filing, numbers, statuses
-from bot.cases.may import OPERATOR, Seen, Staff, may
-from bot.contacts import CONTACTS
+from bot.cases import alerts, deadlines, drafts, filing, knowing, numbers, replies, statuses, telling, thread
+from bot.cases.may import Seen, Staff, may
+from bot.cases.thread import Line
+from bot.contacts import Contact
 from bot.dialogue import holding
 from bot.dialogue.flow import Library
-from bot.dialogue.model import Say, World
-from bot.wording import word
+from bot.dialogue.model import Say
 from storage import DataKey, KeyRing, audit, tables
 
-CASES, MESSAGES, OUTBOX, STAFF = tables.cases, tables.case_messages, tables.outbox, tables.staff
+CASES = tables.cases
+EXCLUSIONS = tables.exclusions
 
 
 class NoSuchCase(LookupError):
@@ -27,6 +26,10 @@ class NoSuchCase(LookupError):
 
 class NotPossible(ValueError):
     """The case can't take this deed as it stands."""
+
+
+class Changed(NotPossible):
+    """Somebody else changed the case meanwhile; nothing was stored."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,15 +52,6 @@ class Summary:
 
 
 @dataclass(frozen=True, slots=True)
-class Line:
-    """One message of a case's thread. `content` is words, or the answers of the story by name."""
-
-    author: str
-    at: str
-    content: object
-
-
-@dataclass(frozen=True, slots=True)
 class File:
     """A voice note, photo or document of a case."""
 
@@ -72,113 +66,61 @@ class Desk:
     def __init__(self, conn: Connection, keyring: KeyRing, staff: Staff, now: datetime) -> None:
         self.conn, self.keyring, self.staff, self.now = conn, keyring, staff, now
 
-    def cases(self, *, status: str = "open") -> list[Summary]:
-        """The cases this member of staff may see, the ones due first. `status`: one of them, "open" or "all"."""
-        query = select(CASES).order_by(CASES.c.due_at, CASES.c.reference)
-        if status == "open":
-            query = query.where(CASES.c.status.in_(statuses.OPEN))
-        elif status != "all":
-            query = query.where(CASES.c.status == status)
-        rows = [row for row in self.conn.execute(query) if self._may("see", row)]
-        self._log("list", None)  # no number: the difference between two people's would count what one may not see
-        return [self._summary(row) for row in rows]
+    # ------------------------------------------------------------ what every deed is made of
 
-    def show(self, reference: str) -> tuple[Summary, list[Line]]:
-        """A case and its thread. Raises `NoSuchCase`."""
-        row = self._find(reference, "see")
-        self._log("show", row)
-        return self._summary(row), self._thread(row)
+    @property
+    def staff_id(self) -> uuid.UUID | None:
+        """None for the command line."""
+        return uuid.UUID(self.staff.id) if self.staff.id else None
 
-    def file(self, reference: str, file_id: str) -> File:
-        """A file of a case, opened. Raises `NoSuchCase`."""
-        row = self._find(reference, "see")
-        files = tables.attachments
-        try:
-            wanted = uuid.UUID(file_id)
-        except ValueError:
-            raise NoSuchCase(NoSuchCase.__doc__) from None
-        found = self.conn.execute(select(files).where(files.c.case_id == row.id, files.c.id == wanted)).first()
-        if found is None or not found.size:  # still with its provider, or it could not be fetched
-            raise NoSuchCase(NoSuchCase.__doc__)
-        self._log("file", row)
-        key = DataKey(self.keyring.unwrap(row.data_key))
-        return File(found.kind, found.media_type, key.open(found.bytes, "attachment", found.id.bytes))
+    def find(self, reference: str, deed: str, version: int | None = None) -> Row[Any]:
+        """The case, locked, if `deed` may be done with it. `version` is what the staff member saw.
 
-    def answer(self, reference: str, words: str, library: Library) -> str:
-        """Write to the person: into their chat, or into the mailbox that their receipt opens.
-
-        Returns "chat" or "mailbox". Raises `NoSuchCase`, `NotPossible`.
+        Raises `NoSuchCase`, `Changed`.
         """
-        if not words.strip():
-            raise NotPossible("an answer needs words")
-        contact = self._contact_of(reference)
-        row = self._find(reference, "answer")
-        if not statuses.can(row.status, "answer"):
-            raise NotPossible(f"a case that is {row.status} can't be answered; reopen it first")
-        at = filing.cut_to_day(self.now) if row.anonymous else self.now
-        key = DataKey(self.keyring.unwrap(row.data_key))
-        staff_id = uuid.UUID(self.staff.id) if self.staff.id else None
-        thread = filing.Thread(self.conn, row.id, key, at, anonymous=row.anonymous)
-        message_id = thread.say("staff", {"said": words}, staff_id=staff_id)
-        status = statuses.after(row.status, "answer")
-        self.conn.execute(update(CASES).where(CASES.c.id == row.id).values(status=status, last_step_at=at))
-        self._log("answer", row)
-        reached = contact is not None and row.in_chat and not contact.blocked
-        if contact is not None and reached:
-            self._deliver(contact, row, words, library, message_id)
-        return "chat" if reached else "mailbox"
-
-    # ------------------------------------------------------------ the parts
-
-    def _contact_of(self, reference: str) -> contacts.Contact | None:
-        """Whose case it is, locked before the case itself: rounds lock in that order, too."""
-        whose = select(CASES.c.contact_id).where(CASES.c.reference == numbers.read_reference(reference))
-        contact_id = self.conn.execute(whose).scalar()
-        return contacts.locked_by_id(self.conn, self.keyring, contact_id) if contact_id else None
-
-    def _deliver(
-        self, contact: contacts.Contact, row: Row[Any], words: str, library: Library, message_id: uuid.UUID
-    ) -> None:
-        """Into the lane of the contact. Of a restricted case only a neutral notice: the phone may be shared."""
-        case_id = row.id.hex
-        # somebody answered: nobody is told any more that nobody did
-        contact.call_off(self.conn, holding.hold_name(case_id))
-        if row.restricted:
-            say = Say(*holding.neutral_notice(case_id))
-        else:
-            say = Say(*holding.staff_answer(words, case_id), accepts=("voice", "photo", "document"))
-            self._hold(contact, case_id, library)
-        contact.say(word(say, library, contact.conversation.language), self.now, case_message_id=message_id)
-        self.conn.execute(insert(OUTBOX), contact.outgoing)
-        self.conn.execute(
-            update(CONTACTS)
-            .where(CONTACTS.c.id == contact.id)
-            .values(conversation=contact.seal_conversation(), last_seq=contact.last_seq)
-        )
-
-    def _hold(self, contact: contacts.Contact, case_id: str, library: Library) -> None:
-        """What is written next joins the case.
-
-        A person in the midst of something else is not drawn out of it: they have the button to reply.
-        """
-        talk = contact.conversation
-        held = talk.hold is not None and talk.hold.case == case_id
-        idle = not talk.frames or (talk.top.flow, talk.top.step) == ("main", "menu")
-        if held or (idle and talk.hold is None):
-            contact.conversation = holding.hold(library, talk, case_id, World(self.now))
-
-    def _find(self, reference: str, deed: str) -> Row[Any]:
         row = self.conn.execute(
             select(CASES).where(CASES.c.reference == numbers.read_reference(reference)).with_for_update()
         ).first()
-        if row is None or not self._may(deed, row):
+        if row is None or not self.may("see", row) or not self.may(deed, row):
             raise NoSuchCase(NoSuchCase.__doc__)
+        if version is not None and version != row.version:
+            raise Changed(Changed.__doc__)
         return row
 
-    def _may(self, deed: str, row: Row[Any]) -> bool:
-        return may(self.staff, deed, Seen(row.restricted, row.region))
+    def may(self, deed: str, row: Row[Any]) -> bool:
+        """Whether this member of staff may do `deed` with the case."""
+        return may(self.staff, deed, self.seen(row))
 
-    def _log(self, deed: str, row: Row[Any] | None, detail: str = "") -> None:
+    def seen(self, row: Row[Any]) -> Seen:
+        """What decides about the case for this member of staff."""
+        staff_id = self.staff_id
+        if staff_id is None or (row.restricted and not self.staff.cleared):
+            # nothing more can decide; and what is looked for longer than a case that is not there tells that it is
+            return Seen(row.restricted, row.region)
+        mine = EXCLUSIONS.c.staff_id == staff_id
+        if self.staff.office:
+            mine |= EXCLUSIONS.c.office == self.staff.office
+        excluded = self.conn.execute(select(EXCLUSIONS.c.id).where(EXCLUSIONS.c.case_id == row.id, mine)).first()
+        knows, asked = (False, False)
+        if row.restricted:
+            knows, asked = knowing.standing(self.conn, row.id, staff_id, self.now)
+        return Seen(row.restricted, row.region, excluded is not None, knows, asked)
+
+    def change(self, row: Row[Any], **values: Any) -> None:
+        """Change the case; whoever looks at the version before is told. Raises `Changed`."""
+        same = (CASES.c.id == row.id) & (CASES.c.version == row.version)
+        if not self.conn.execute(update(CASES).where(same).values(version=CASES.c.version + 1, **values)).rowcount:
+            raise Changed(Changed.__doc__)
+
+    def moment(self, row: Row[Any]) -> datetime:
+        """Now, as this case may keep it: the day alone for an anonymous one."""
+        return filing.cut_to_day(self.now) if row.anonymous else self.now
+
+    def key(self, row: Row[Any]) -> DataKey:
+        return DataKey(self.keyring.unwrap(row.data_key))
+
+    def log(self, deed: str, row: Row[Any] | None, detail: str = "") -> None:
+        """Into the audit log, in this transaction. `detail` never has words of a person."""
         audit.append(
             self.conn,
             at=self.now,
@@ -188,105 +130,115 @@ class Desk:
             detail=detail,
         )
 
-    def _summary(self, row: Row[Any]) -> Summary:
-        when: Callable[[datetime], str] = _day if row.anonymous else _moment
+    # ------------------------------------------------------------ reading and answering
+
+    def cases(self, *, status: str = "open") -> list[Summary]:
+        """The cases this member of staff may see, the ones due first. `status`: one of them, "open" or "all"."""
+        query = select(CASES).order_by(CASES.c.due_at, CASES.c.reference)
+        if status == "open":
+            query = query.where(CASES.c.status.in_(statuses.OPEN))
+        elif status != "all":
+            query = query.where(CASES.c.status == status)
+        rows = [row for row in self.conn.execute(query) if self.may("see", row)]
+        self.log("list", None)  # no number: the difference between two people's would count what one may not see
+        return [self.summary(row) for row in rows]
+
+    def show(self, reference: str) -> tuple[Summary, list[Line]]:
+        """A case and its thread. Raises `NoSuchCase`."""
+        row = self.find(reference, "see")
+        self.log("show", row)
+        return self.summary(row), thread.lines(self, row)
+
+    def file(self, reference: str, file_id: str) -> File:
+        """A file of a case, opened. Raises `NoSuchCase`."""
+        row = self.find(reference, "see")
+        files = tables.attachments
+        try:
+            wanted = uuid.UUID(file_id)
+        except ValueError:
+            raise NoSuchCase(NoSuchCase.__doc__) from None
+        found = self.conn.execute(select(files).where(files.c.case_id == row.id, files.c.id == wanted)).first()
+        if found is None or not found.size:  # still with its provider, or it could not be fetched
+            raise NoSuchCase(NoSuchCase.__doc__)
+        self.log("file", row)
+        key = self.key(row)
+        return File(found.kind, found.media_type, key.open(found.bytes, "attachment", found.id.bytes))
+
+    def answer(
+        self, reference: str, words: str, library: Library, version: int | None = None, *, ask: bool = False
+    ) -> str:
+        """Write to the person: into their chat, or into the mailbox that their receipt opens.
+
+        `ask`: an answer of theirs is awaited. Returns "chat" or "mailbox". Raises `NoSuchCase`, `NotPossible`,
+        `Changed`.
+        """
+        if not words.strip():
+            raise NotPossible("Écrivez une réponse.")
+        if replies.blanks_in(words):
+            raise NotPossible("Il reste un blanc à remplir : les mots entre […  …].")
+        if len(words) > drafts.MOST:
+            raise NotPossible("Cette réponse est trop longue.")
+        contact = telling.contact_of(self.conn, self.keyring, reference)
+        row = self.find(reference, "answer", version)
+        status = self._answered(row, ask=ask)
+        at = self.moment(row)
+        reached = telling.reached(contact, row)
+        to = "chat" if reached else "mailbox"
+        said = filing.Thread(self.conn, row.id, self.key(row), at, anonymous=row.anonymous)
+        message_id = said.say("staff", {"said": words, "to": to}, staff_id=self.staff_id)
+        self.change(
+            row,
+            status=status,
+            last_step_at=at,
+            owed=False,
+            answered_at=at,
+            first_answer_at=row.first_answer_at or at,
+            assignee_id=row.assignee_id or self.staff_id,  # whoever answers follows it, or nobody would
+        )
+        drafts.drop(self, row)
+        self.log("answer", row)
+        if reached is not None:
+            self._deliver(reached, row, words, library, message_id)
+        return to
+
+    # ------------------------------------------------------------ the parts
+
+    def _answered(self, row: Row[Any], *, ask: bool) -> str:
+        """The status after an answer. Raises `NotPossible`."""
+        if alerts.in_other_hands(self, row):
+            raise NotPossible(alerts.IN_OTHER_HANDS)
+        if not statuses.can(row.status, "answer"):
+            raise NotPossible("Ce dossier est fermé. Rouvrez-le, puis répondez.")
+        if ask and statuses.can(row.status, "ask"):
+            return statuses.after(row.status, "ask")
+        return row.status if ask and row.status == "waiting" else statuses.after(row.status, "answer")
+
+    def _deliver(self, contact: Contact, row: Row[Any], words: str, library: Library, message_id: uuid.UUID) -> None:
+        """Into the lane of the contact. Of a restricted case only a neutral notice: the phone may be shared."""
+        case_id = row.id.hex
+        # somebody answered: nobody is told any more that nobody did
+        contact.call_off(self.conn, holding.hold_name(case_id))
+        if row.restricted:
+            say = Say(*holding.neutral_notice(case_id))
+        else:
+            say = Say(*holding.staff_answer(words, case_id), accepts=("voice", "photo", "document"))
+            telling.may_hold(contact, case_id, library, self.now)
+        telling.tell(self.conn, contact, say, library, self.now, message_id)
+
+    def summary(self, row: Row[Any]) -> Summary:
+        """The case as a list tells it."""
         return Summary(
             row.reference,
             row.kind,
             row.category,
             row.status,
             row.region,
-            when(row.opened_at),
-            when(row.due_at),
-            when(row.last_step_at),
+            thread.when(row, row.opened_at),
+            thread.when(row, row.due_at),
+            thread.when(row, row.last_step_at),
             row.restricted,
             row.anonymous,
-            row.due_at < self.now and row.status in ("new", "reopened"),
+            deadlines.is_overdue(row.status, row.due_at, self.now, owed=row.owed),
             row.channel,
             row.language,
         )
-
-    def _thread(self, row: Row[Any]) -> list[Line]:
-        key = DataKey(self.keyring.unwrap(row.data_key))
-        when: Callable[[datetime], str] = _day if row.anonymous else _moment
-        messages = self.conn.execute(select(MESSAGES).where(MESSAGES.c.case_id == row.id).order_by(MESSAGES.c.position))
-        missing = filing.files_missing(self.conn, row.id)
-        lines = []
-        for message in messages:
-            body = filing.open_body(key, message.id, message.body)
-            content = _told_of_files(body.get("story", body.get("said")), missing)
-            lines.append(Line(message.author, when(message.at), content))
-        return lines
-
-
-def _told_of_files(content: object, missing: Mapping[str, str]) -> object:
-    """A file that is not there has no id, and says so: "file" is "pending" or "lost"."""
-    if not isinstance(content, Mapping):
-        return content
-    if "kind" not in content:
-        return {name: _told_of_files(value, missing) for name, value in content.items()}
-    state = missing.get(str(content.get("id")))
-    return {**content, "id": "", "file": state} if state else content
-
-
-def _moment(at: datetime) -> str:
-    return at.isoformat(timespec="seconds").replace("+00:00", "Z")
-
-
-def _day(at: datetime) -> str:
-    return at.date().isoformat()
-
-
-# ---------------------------------------------------------------- staff
-
-
-def add_staff(
-    conn: Connection, name: str, role: str, *, cleared: bool, regions: tuple[str, ...], now: datetime
-) -> Staff:
-    """A new member of staff. Raises `NotPossible` when the name is taken."""
-    if conn.execute(select(STAFF.c.id).where(STAFF.c.name_key == name.casefold())).first():
-        raise NotPossible(f"{name} is already there")
-    staff_id = uuid.uuid4()
-    conn.execute(
-        insert(STAFF),
-        {
-            "id": staff_id,
-            "name": name,
-            "name_key": name.casefold(),
-            "role": role,
-            "regions": list(regions),
-            "cleared": cleared,
-            "created_at": now,
-        },
-    )
-    audit.append(conn, at=now, staff=OPERATOR.name, deed="staff add", detail=f"{name}: {role}, cleared={cleared}")
-    return Staff(staff_id.hex, name, role, cleared, regions)
-
-
-def find_staff(conn: Connection, name: str) -> Staff | None:
-    """A member of staff who is not disabled."""
-    row = conn.execute(select(STAFF).where(STAFF.c.name_key == name.casefold(), STAFF.c.disabled_at.is_(None))).first()
-    return Staff(row.id.hex, row.name, row.role, row.cleared, tuple(row.regions)) if row else None
-
-
-def disable_staff(conn: Connection, name: str, now: datetime) -> bool:
-    """False when there is nobody of that name."""
-    changed = conn.execute(
-        update(STAFF).where(STAFF.c.name_key == name.casefold(), STAFF.c.disabled_at.is_(None)).values(disabled_at=now)
-    )
-    if changed.rowcount:
-        audit.append(conn, at=now, staff=OPERATOR.name, deed="staff disable", detail=name)
-    return bool(changed.rowcount)
-
-
-def all_staff(conn: Connection) -> list[dict[str, Any]]:
-    return [
-        {
-            "name": row.name,
-            "role": row.role,
-            "cleared": row.cleared,
-            "regions": list(row.regions),
-            "disabled": row.disabled_at is not None,
-        }
-        for row in conn.execute(select(STAFF).order_by(STAFF.c.name_key))
-    ]

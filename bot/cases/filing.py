@@ -14,10 +14,10 @@ from typing import Any
 import msgspec
 from sqlalchemy import Connection, Row, bindparam, delete, func, insert, select, update
 
-from bot.cases import numbers, statuses
+from bot.cases import exclusions, merged, numbers, statuses
 from bot.contacts import Contact
-from bot.dialogue.flow import Category
-from bot.dialogue.model import AddToCase, CaseView, OpenCase, Text, literal
+from bot.dialogue.flow import Category, Library
+from bot.dialogue.model import AddToCase, OpenCase, Text, literal
 from storage import DataKey, KeyRing, database_now, random_id, tables, uuid7
 
 CASES, MESSAGES, FILES, OUTBOX = tables.cases, tables.case_messages, tables.attachments, tables.outbox
@@ -65,6 +65,27 @@ class Attachment:
     channel: str = ""
 
 
+@dataclass(frozen=True, slots=True)
+class New:
+    """A case to be filed, by whatever way it came. `id` and `receipt` are drawn by chance where they are not given.
+
+    `entry`: how it came, if not by chat. `in_chat`: staff may answer into the chat of `contact_id`.
+    """
+
+    kind: str
+    category: Category
+    anonymous: bool
+    region: str | None = None
+    language: str | None = None
+    channel: str | None = None
+    contact_id: uuid.UUID | None = None
+    in_chat: bool = False
+    entry: str | None = None
+    due_at: datetime | None = None
+    id: uuid.UUID | None = None
+    receipt: str = field(default="", repr=False)
+
+
 def cut_to_day(at: datetime) -> datetime:
     return at.replace(hour=0, minute=0, second=0, microsecond=0)
 
@@ -80,43 +101,30 @@ class Filing:
         now: datetime,
         *,
         fresh: Attachment | None = None,
+        library: Library | None = None,
     ) -> None:
         self.conn, self.keyring, self.contact, self.now, self.fresh = conn, keyring, contact, now, fresh
+        self.library = library
         self.fresh_taken = False  # a case has it: no draft of it is kept
 
     def open(self, category: Category, effect: OpenCase) -> Filed:
         """File a case."""
         anonymous, contact = effect.anonymous, self.contact
-        at = cut_to_day(self.now) if anonymous else self.now
-        due_at = self.now + category.reply_within
-        case_id = random_id() if anonymous else uuid7()
-        filed = Filed(case_id, _unused_reference(self.conn), numbers.new_receipt(), due_at)
-        key = DataKey.new()
-        self.conn.execute(
-            _OPEN,
-            {
-                "id": filed.id,
-                "reference": filed.reference,
-                "contact_id": None if anonymous else contact.id,
-                "kind": effect.kind,
-                "category": effect.category,
-                "status": "new",
-                "restricted": category.restricted,
-                "anonymous": anonymous,
-                "region": effect.story.get("region"),
-                "language": None if anonymous else contact.conversation.language,
-                "channel": None if anonymous else contact.channel,
-                "in_chat": effect.in_chat and not anonymous,
-                "opened_at": at,
-                "due_at": cut_to_day(due_at) if anonymous else due_at,
-                "last_step_at": at,
-                "data_key": self.keyring.wrap(key.raw),
-                "receipt_index": self.keyring.index("receipt", filed.receipt),
-            },
+        region = effect.story.get("region")
+        new = New(
+            effect.kind,
+            category,
+            anonymous,
+            str(region) if region is not None else None,
+            contact.conversation.language,
+            contact.channel,
+            contact.id,
+            effect.in_chat,
+            due_at=due(self.library, category, self.now),
         )
-        thread = Thread(self.conn, filed.id, key, at, anonymous=anonymous)
+        filed, thread = file_case(self.conn, self.keyring, new, self.now)
         story = {name: self._moved_in(thread, value) for name, value in effect.story.items()}
-        thread.say("person", {"story": story}, position=1)
+        tell_story(thread, story, restricted=category.restricted)
         if anonymous:  # what was drafted and said on the way here goes in the same commit
             self.conn.execute(_DROP_DRAFTS, {"contact": contact.id})
             self.conn.execute(_DROP_SAID, {"contact": contact.id})
@@ -124,21 +132,27 @@ class Filing:
 
     def add(self, effect: AddToCase) -> bool:
         """What the person said joins their case, or the case of a receipt. False when there is no such case."""
-        case = self._case_of(effect)
+        case = find(self.conn, self.keyring, self.contact, case=effect.case, receipt=effect.receipt)
         if case is None:
             return False
+        case = merged.goes_on_in(self.conn, case)
         at = cut_to_day(self.now) if case.anonymous else self.now
         key = DataKey(self.keyring.unwrap(case.data_key))
         thread = Thread(self.conn, case.id, key, at, anonymous=case.anonymous)
-        thread.say("person", {"said": self._moved_in(thread, effect.content)})
-        status = statuses.after(case.status, "hear") if statuses.can(case.status, "hear") else case.status
-        self.conn.execute(update(CASES).where(CASES.c.id == case.id).values(last_step_at=at, status=status))
+        content = self._moved_in(thread, effect.content)
+        thread.say("person", {"said": content})
+        if case.restricted:
+            exclusions.heed(thread, content)
+        values: dict[str, Any] = {"last_step_at": at, "heard_at": at}
+        if not case.owed:  # a new promise; further words do not put it off
+            values |= {"owed": True, "due_at": due_again(case, self.library, self.now)}
+        if statuses.can(case.status, "hear"):
+            status = statuses.after(case.status, "hear")
+            values |= {"status": status, "version": CASES.c.version + 1}  # staff who look at it are told
+            if status == "reopened":
+                values |= reopening(case, self.library, self.now)
+        self.conn.execute(update(CASES).where(CASES.c.id == case.id).values(values))
         return True
-
-    def _case_of(self, effect: AddToCase) -> Row[Any] | None:
-        if effect.receipt:
-            return _by_receipt(self.conn, self.keyring, effect.receipt)
-        return _own(self.conn, self.contact, effect.case)
 
     def _moved_in(self, thread: "Thread", value: object) -> object:
         """A file becomes the case's: sealed with its key, under a new id; the draft goes. Others stay as they are."""
@@ -167,6 +181,69 @@ class Filing:
             ref = key.open(fetch.ref, "fetch", row.id.bytes).decode()
             return Attachment(file_id, row.kind, ref=ref, channel=fetch.channel)
         return Attachment(file_id, row.kind, row.media_type, key.open(row.bytes, "attachment", row.id.bytes))
+
+
+def file_case(conn: Connection, keyring: KeyRing, new: New, now: datetime) -> tuple[Filed, "Thread"]:
+    """A case without its story yet, and its thread. An anonymous one keeps no contact, channel, language or hour."""
+    anonymous = new.anonymous
+    at = cut_to_day(now) if anonymous else now
+    due_at = new.due_at or due(None, new.category, now)
+    case_id = new.id or (random_id() if anonymous else uuid7())
+    filed = Filed(case_id, _unused_reference(conn), new.receipt or numbers.new_receipt(), due_at)
+    key = DataKey.new()
+    conn.execute(
+        _OPEN,
+        {
+            "id": filed.id,
+            "reference": filed.reference,
+            "contact_id": None if anonymous else new.contact_id,
+            "kind": new.kind,
+            "category": new.category.key,
+            "status": "new",
+            "restricted": new.category.restricted,
+            "anonymous": anonymous,
+            "region": new.region,
+            "language": None if anonymous else new.language,
+            "channel": None if anonymous else new.channel,
+            "in_chat": new.in_chat and not anonymous,
+            "entry": new.entry,
+            "opened_at": at,
+            "due_at": cut_to_day(due_at) if anonymous else due_at,
+            "promised_at": cut_to_day(due_at) if anonymous else due_at,
+            "last_step_at": at,
+            "heard_at": at,
+            "data_key": keyring.wrap(key.raw),
+            "receipt_index": keyring.index("receipt", filed.receipt),
+        },
+    )
+    return filed, Thread(conn, filed.id, key, at, anonymous=anonymous)
+
+
+def tell_story(thread: "Thread", story: Mapping[str, object], *, restricted: bool) -> None:
+    """The first words of a case. Whoever works here and is named in a restricted one won't know of it."""
+    thread.say("person", {"story": story}, position=1)
+    if restricted:
+        exclusions.heed(thread, story)
+
+
+def due(library: Library | None, category: Category, now: datetime) -> datetime:
+    """Until when a person reads."""
+    if library is None:
+        return now + category.reply_within
+    return library.organisation.deadline(now, category.reply_within, restricted=category.restricted)
+
+
+def reopening(row: Row[Any], library: Library | None, now: datetime) -> dict[str, Any]:
+    """What changes besides the status when a case is open again: a new deadline, nothing of its end."""
+    over = dict.fromkeys(("outcome", "resolved_at", "closed_at", "merged_into"))
+    return {**over, "owed": True, "due_at": due_again(row, library, now)}
+
+
+def due_again(row: Row[Any], library: Library | None, now: datetime) -> datetime:
+    """Until when a person reads what was said now."""
+    category = library.categories.get(row.category) if library else None
+    due_at = due(library, category, now) if category else row.due_at
+    return cut_to_day(due_at) if row.anonymous else due_at
 
 
 @dataclass(frozen=True, slots=True)
@@ -206,23 +283,6 @@ class Thread:
         return message_id
 
 
-def view(conn: Connection, keyring: KeyRing, contact: Contact, what: str, about: str) -> object:
-    """What the engine asked for: `cases` of this chat, the `case` of a receipt, or the `answers` of a case by id."""
-    match what:
-        case "cases":
-            # a restricted case is shown by its receipt alone: whoever shares the phone must not learn of it
-            found = select(CASES).where(CASES.c.contact_id == contact.id, CASES.c.restricted.is_(False))
-            rows = conn.execute(found.order_by(CASES.c.opened_at).limit(20)).all()
-            return tuple(_view(conn, keyring, row) for row in rows)
-        case "case":
-            row = _by_receipt(conn, keyring, about)
-            return () if row is None else (_view(conn, keyring, row),)
-        case "answers":
-            row = _own(conn, contact, about)
-            return () if row is None else _view(conn, keyring, row).answers
-    raise LookupError(f"nobody knows how to look up {what!r}")
-
-
 # ---------------------------------------------------------------- the parts
 
 
@@ -233,31 +293,29 @@ def _unused_reference(conn: Connection) -> str:
             return reference
 
 
-def _own(conn: Connection, contact: Contact, case: str) -> Row[Any] | None:
+def find(conn: Connection, keyring: KeyRing, contact: Contact, *, case: str = "", receipt: str = "") -> Row[Any] | None:
+    """A contact's own case by its id, or the one of a receipt; locked."""
+    if receipt:
+        return by_receipt(conn, keyring, receipt, locked=True)
+    return own(conn, contact, case, locked=True)
+
+
+def own(conn: Connection, contact: Contact, case: str, *, locked: bool = False) -> Row[Any] | None:
     """A contact's own case, by its id."""
     try:
         case_id = uuid.UUID(case)
     except ValueError:  # a tap somebody made up
         return None
-    return conn.execute(select(CASES).where(CASES.c.id == case_id, CASES.c.contact_id == contact.id)).first()
+    found = select(CASES).where(CASES.c.id == case_id, CASES.c.contact_id == contact.id)
+    return conn.execute(found.with_for_update() if locked else found).first()
 
 
-def _by_receipt(conn: Connection, keyring: KeyRing, typed: str) -> Row[Any] | None:
+def by_receipt(conn: Connection, keyring: KeyRing, typed: str, *, locked: bool = False) -> Row[Any] | None:
     receipt = numbers.read_receipt(typed)
     if receipt is None:
         return None
-    return conn.execute(select(CASES).where(CASES.c.receipt_index == keyring.index("receipt", receipt))).first()
-
-
-def _view(conn: Connection, keyring: KeyRing, row: Any) -> CaseView:
-    key = DataKey(keyring.unwrap(row.data_key))
-    said = conn.execute(
-        select(MESSAGES.c.id, MESSAGES.c.body)
-        .where(MESSAGES.c.case_id == row.id, MESSAGES.c.author == "staff")
-        .order_by(MESSAGES.c.position)
-    )
-    answers = tuple(str(open_body(key, message.id, message.body)["said"]) for message in said)
-    return CaseView(row.id.hex, row.reference, row.status, row.last_step_at, answers)
+    found = select(CASES).where(CASES.c.receipt_index == keyring.index("receipt", receipt))
+    return conn.execute(found.with_for_update() if locked else found).first()
 
 
 def open_body(key: DataKey, message_id: uuid.UUID, body: bytes) -> dict[str, Any]:

@@ -11,18 +11,33 @@ STATUSES = ("new", "acknowledged", "in_progress", "waiting", "referred", "resolv
 
 OPEN = ("new", "acknowledged", "in_progress", "waiting", "referred", "resolved", "reopened")
 
-# deed, from, to
+# Why a case was closed.
+OUTCOMES = ("settled", "no_answer", "out_of_scope", "withdrawn", "merged", "other")
+
+_UNDER_WAY = ("new", "acknowledged", "in_progress", "waiting", "referred", "reopened")
+
+# deed, from, to. Deeds of staff, but for `hear` (the person wrote), `settle` and `unsettle` (they said whether it is
+# settled) and `lapse` (they said neither).
 TABLE: tuple[tuple[str, tuple[str, ...], str], ...] = (
-    ("acknowledge", ("new",), "acknowledged"),
+    ("acknowledge", ("new", "reopened"), "acknowledged"),
+    ("start", ("new", "acknowledged", "waiting", "referred", "reopened"), "in_progress"),
     ("answer", ("new", "acknowledged", "in_progress", "waiting", "reopened"), "in_progress"),
     ("answer", ("referred",), "referred"),
     ("answer", ("resolved",), "resolved"),
     ("ask", ("new", "acknowledged", "in_progress", "referred", "reopened"), "waiting"),
     ("hear", ("waiting",), "in_progress"),
+    ("hear", ("closed",), "reopened"),  # whoever still writes is read
     ("refer", ("acknowledged", "in_progress", "waiting", "reopened"), "referred"),
-    ("resolve", ("acknowledged", "in_progress", "waiting", "referred", "reopened"), "resolved"),
-    ("close", ("resolved",), "closed"),
+    ("resolve", _UNDER_WAY, "resolved"),
+    ("settle", ("resolved",), "closed"),
+    ("unsettle", ("resolved",), "reopened"),
+    ("lapse", ("resolved",), "closed"),
+    ("close", (*_UNDER_WAY, "resolved"), "closed"),
     ("reopen", ("resolved", "closed"), "reopened"),
+    # others read it from here on, from the start; what was over stays over
+    ("restrict", ("new", "acknowledged", "in_progress", "waiting", "referred"), "new"),
+    ("restrict", ("resolved", "reopened"), "reopened"),
+    ("restrict", ("closed",), "closed"),
 )
 
 
@@ -59,3 +74,8 @@ def can(status: str, deed: str) -> bool:
     except MachineError:
         return False
     return True
+
+
+def deeds(status: str) -> tuple[str, ...]:
+    """What the table allows in this status, in its order."""
+    return tuple(dict.fromkeys(deed for deed, sources, _ in TABLE if status in sources))

@@ -13,10 +13,13 @@ from sqlalchemy import Connection
 
 from bot.app import key_ring, open_store
 from bot.cases import statuses
-from bot.cases.desk import Desk, Line, NoSuchCase, NotPossible, Summary, find_staff
+from bot.cases.desk import Desk, NoSuchCase, NotPossible, Summary
 from bot.cases.may import OPERATOR, Staff
+from bot.cases.thread import Line
+from bot.commands import exporting
 from bot.library.shelf import Shelf
 from bot.settings import Settings
+from bot.staff.accounts import find_staff
 
 T = TypeVar("T")
 WHY_NOT = {
@@ -50,12 +53,13 @@ def add_to(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> N
             )
         if name == "answer":
             deed.add_argument("words", nargs="?", help="what to say (standard input, when left out)")
+    exporting.add_to(deeds)
     parser.set_defaults(run=run)
 
 
 def run(settings: Settings, given: argparse.Namespace) -> int:
     try:
-        return {"list": _list, "show": _show, "answer": _answer}[given.deed](settings, given)
+        return {"list": _list, "show": _show, "answer": _answer, "export": exporting.run}[given.deed](settings, given)
     except (NoSuchCase, NotPossible) as error:
         print(error, file=sys.stderr)
         return 1

@@ -8,6 +8,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from bot.app import open_store
+from bot.cases import statuses
+from bot.console import words
 from bot.dialogue.model import SOURCE_LANGUAGE
 from bot.library import catalogues, draw, files, load, revisions
 from bot.library.check import check
@@ -31,9 +33,12 @@ def add_to(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> N
     counting = looking.add_parser("count", help="services by kind, region, audience and agreement; other entries")
     counting.add_argument("--json", action="store_true", help="print JSON")
     counting.set_defaults(run=run_count)
+    fetching = looking.add_parser("fetch", help="write what was changed at the console into the folders")
+    fetching.set_defaults(run=run_fetch)
 
     drawing = commands.add_parser("draw", help="draw the flows as Mermaid diagrams, from the machines' own tables")
     drawing.add_argument("flow", nargs="*", help="names of flows (default: all)")
+    drawing.add_argument("--cases", action="store_true", help="draw the ways of a case instead")
     drawing.add_argument("--to", type=Path, metavar="FOLDER", help="write <flow>.mmd files there")
     drawing.set_defaults(run=run_draw)
 
@@ -43,6 +48,7 @@ def add_to(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> N
 
     publishing = commands.add_parser("publish", help="put the folders into force: a new revision")
     publishing.add_argument("--note", default="", help="what changed")
+    publishing.add_argument("--over", action="store_true", help="also over what was changed at the console")
     publishing.set_defaults(run=run_publish)
 
 
@@ -105,6 +111,11 @@ def run_draw(settings: Settings, given: argparse.Namespace) -> int:
     if built.library is None:
         print("the flows can't be read: segin check says why", file=sys.stderr)
         return 1
+    if given.cases:
+        texts = built.library.texts[SOURCE_LANGUAGE]
+        words = {status: texts[f"status:{status}"] for status in statuses.STATUSES}
+        _drawn("cases", draw.statuses(statuses.TABLE, words), given.to)
+        return 0
     names = given.flow or sorted(built.library.flows)
     unknown = [name for name in names if name not in built.library.flows]
     if unknown:
@@ -114,13 +125,17 @@ def run_draw(settings: Settings, given: argparse.Namespace) -> int:
         )
         return 2
     for name in names:
-        drawn = draw.mermaid(built.library.flows[name])
-        if given.to:
-            given.to.mkdir(parents=True, exist_ok=True)
-            (given.to / f"{name}.mmd").write_text(drawn, encoding="utf-8")
-        else:
-            print(drawn)
+        _drawn(name, draw.mermaid(built.library.flows[name]), given.to)
     return 0
+
+
+def _drawn(name: str, drawn: str, folder: Path | None) -> None:
+    """A diagram, printed or written into a folder."""
+    if folder:
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / f"{name}.mmd").write_text(drawn, encoding="utf-8")
+    else:
+        print(drawn)
 
 
 def run_translations(settings: Settings, given: argparse.Namespace) -> int:
@@ -135,9 +150,22 @@ def run_translations(settings: Settings, given: argparse.Namespace) -> int:
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_bytes(catalogues.update(content, template, code))
             print(path)
+        for path in words.bring_up_to_date(settings.library_dir):
+            print(path)
     except (catalogues.BrokenFilesError, CatalogueError) as error:
         print(error, file=sys.stderr)
         return 1
+    return 0
+
+
+def run_fetch(settings: Settings, given: argparse.Namespace) -> int:  # noqa: ARG001 - one form for every command
+    """Write what was changed at the console into the folders."""
+    with open_store(settings, make=False) as store:
+        theirs = store.read_now(revisions.changed_at_the_console)
+    for path, content in theirs.items():
+        (settings.library_dir / path).write_bytes(content)
+        print(path)
+    print(f"{len(theirs)} fichiers écrits." if theirs else "La console n'a rien changé.", file=sys.stderr)
     return 0
 
 
@@ -151,6 +179,16 @@ def run_publish(settings: Settings, given: argparse.Namespace) -> int:
         return 1
     with open_store(settings) as store:
         before = store.read_now(revisions.newest)
+        theirs = store.read_now(revisions.changed_at_the_console)
+        lost = [path for path, content in theirs.items() if written.get(path) != content]
+        if lost and not given.over:
+            print("\n".join(lost))
+            print(
+                "Rien n'est publié : ces fichiers ont été changés dans la console. `segin library fetch` les écrit "
+                "ici ; `segin publish --over` publie quand même.",
+                file=sys.stderr,
+            )
+            return 1
         number = store.run_now(
             lambda conn: revisions.publish(
                 conn, written, author=getpass.getuser(), note=given.note, at=datetime.now(UTC)

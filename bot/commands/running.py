@@ -1,23 +1,19 @@
-"""`segin serve|talk|migrate|staff|audit`: what operators do."""
+"""`segin serve|talk|migrate|audit`: what operators do."""
 
 import argparse
 import asyncio
-import json
 import secrets
 import sys
 from collections.abc import AsyncIterator
-from datetime import UTC, datetime
 
 from bot.app import first_publish, key_ring, open_store, serve
-from bot.cases.desk import NotPossible, add_staff, all_staff, disable_staff
-from bot.cases.may import ROLES
 from bot.channels import terminal
 from bot.channels.base import Incoming, Unavailable
 from bot.dialogue.model import Heard
 from bot.library.shelf import NoLibrary
 from bot.settings import Settings
 from bot.worker import NotReal, Worker
-from storage import audit, upgrade
+from storage import Anchor, BadAnchor, audit, upgrade
 
 
 def add_to(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
@@ -31,18 +27,6 @@ def add_to(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> N
 
     migrating = commands.add_parser("migrate", help="bring the database to the newest form")
     migrating.set_defaults(run=run_migrate)
-
-    people = commands.add_parser("staff", help="the people who answer")
-    deeds = people.add_subparsers(dest="deed", required=True)
-    adding = deeds.add_parser("add", help="a new member of staff")
-    adding.add_argument("name")
-    adding.add_argument("--role", choices=ROLES, required=True)
-    adding.add_argument("--cleared", action="store_true", help="may read restricted cases (role protection)")
-    adding.add_argument("--region", action="append", default=[], help="only this region's cases; may be repeated")
-    listing = deeds.add_parser("list", help="who there is")
-    listing.add_argument("--json", action="store_true", help="print JSON")
-    deeds.add_parser("disable", help="nobody can act by this name any more").add_argument("name")
-    people.set_defaults(run=run_staff)
 
     auditing = commands.add_parser("audit", help="the log of what staff did")
     verifying = auditing.add_subparsers(dest="deed", required=True).add_parser(
@@ -71,49 +55,28 @@ def run_migrate(settings: Settings, given: argparse.Namespace) -> int:  # noqa: 
     return 0
 
 
-def run_staff(settings: Settings, given: argparse.Namespace) -> int:
-    now = datetime.now(UTC)
-    with open_store(settings) as store:
-        if given.deed == "list":
-            people = store.read_now(all_staff)
-            if given.json:
-                print(json.dumps(people, indent=2, ensure_ascii=False))
-            for one in [] if given.json else people:
-                marks = [m for m, on in (("cleared", one["cleared"]), ("disabled", one["disabled"])) if on]
-                print(f"{one['name']:<24} {one['role']:<14} {' '.join(marks)}")
-            return 0
-        if given.deed == "disable":
-            if not store.run_now(lambda conn: disable_staff(conn, given.name, now)):
-                print(f"there is nobody called {given.name}", file=sys.stderr)
-                return 1
-            print(f"{given.name} is disabled.")
-            return 0
-        try:
-            store.run_now(
-                lambda conn: add_staff(
-                    conn, given.name, given.role, cleared=given.cleared, regions=tuple(given.region), now=now
-                )
-            )
-        except NotPossible as error:
-            print(error, file=sys.stderr)
-            return 1
-    print(f"{given.name} was added.")
-    return 0
-
-
 def run_audit(settings: Settings, given: argparse.Namespace) -> int:
-    expected = None
+    expected = []
     if given.head:
         number, _, digest = given.head.partition(":")
         try:
-            expected = audit.Head(int(number), bytes.fromhex(digest))
+            expected.append(audit.Head(int(number), bytes.fromhex(digest)))
         except ValueError:
             print("--head takes what segin audit verify printed: NUMBER:HASH", file=sys.stderr)
             return 2
+    anchor = Anchor(settings.audit_path)
+    try:
+        kept = anchor.heads()
+    except (BadAnchor, OSError) as error:
+        print(f"{anchor.path}: {error}", file=sys.stderr)
+        return 1
     with open_store(settings, make=False) as store:
-        fault = store.read_now(lambda conn: audit.verify(conn, expected))
+        fault = store.read_now(lambda conn: audit.verify(conn, *expected, *kept))
         head = store.read_now(audit.head)
     print(fault or "Every row is as it was written.")
+    print(
+        f"Compared with {len(kept)} kept in {anchor.path}." if kept else f"No head was kept: there is no {anchor.path}."
+    )
     if head:
         print(f"Head: {head.number}:{head.hash.hex()}")
     return 1 if fault else 0

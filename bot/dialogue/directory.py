@@ -25,11 +25,16 @@ FAR = 99  # regions away, where no way is known
 
 @dataclass(frozen=True, slots=True)
 class Region:
-    """A region. `cercles`: the keys of its cercles; `neighbours`: of the regions around it."""
+    """A region. `cercles`: the keys of its cercles; `neighbours`: of the regions around it.
+
+    `pcode` is "" where there is none; `tile` its column and row on the map of tiles, none: it is not on it.
+    """
 
     key: str
     neighbours: tuple[str, ...] = ()
     cercles: tuple[str, ...] = ()
+    pcode: str = ""
+    tile: tuple[int, int] | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,10 +22,12 @@ from bot.dialogue.flow import Library
 from bot.dialogue.model import (
     AddToCase,
     Alert,
+    Consent,
     Conversation,
     Frame,
     Heard,
     Say,
+    Settle,
     Text,
     Turn,
     World,
@@ -125,7 +127,9 @@ class _Turn(Moves):
             self.scene.save("heard", kinds[0])
         for name, value in _held_too(kinds).items():
             self.scene.save(name, value)
-        if self._held(heard):
+        held = self.scene.conversation.hold
+        # words of distress join no case that others than the trained few read
+        if held and self._at_hold() and self.scene.known("restricted", held.case) and self._held(heard):
             return
         self.scene.save("words", "\n".join(filter(None, (str(answers.get("words", "")), heard.text))))
         move = self.scene.step.hear(self.scene, heard)
@@ -133,18 +137,7 @@ class _Turn(Moves):
 
     def _tapped(self, heard: Heard, carried_over: list[Say]) -> None:
         place, _, key = heard.tap.rpartition(":")
-        case_id = place.removeprefix(holding.REPLY).removeprefix(holding.READ)
-        answers: tuple[str, ...] = ()
-        if case_id != place:  # only where staff answered is there anything to read, or to reply to
-            answers = self.scene.known("answers", case_id)  # type: ignore[assignment]
-        if answers and place.startswith(holding.REPLY):
-            self._release()
-            self.scene.conversation = holding.hold(self.library, self.scene.conversation, case_id, self.scene.world)
-            self.scene.say(Text(key="words:reply_prompt"), accepts=("voice", "photo", "document"))
-            return
-        if answers:
-            for answer in answers:
-                self.scene.say(*holding.staff_answer(answer, case_id))
+        if self._of_staff(place, key):
             return
         if carried_over:
             self.scene.says = carried_over
@@ -157,6 +150,62 @@ class _Turn(Moves):
         if self._at_hold():
             self._release()
         self._move(here.hear(self.scene, Heard("tap", key, heard.tap)))
+
+    def _of_staff(self, place: str, key: str) -> bool:
+        """The buttons below what staff wrote. They count for the person whose case it is, while they mean anything."""
+        sort, _, case_id = place.partition("/")
+        match f"{sort}/":
+            case holding.SETTLED if key in (holding.YES, holding.NO):
+                return self._settled(case_id, key)
+            case holding.CONSENT:
+                return self._consented(case_id, key)
+            case holding.REPLY if self.scene.known("answers", case_id):  # else there is nothing to reply to
+                self._write_to_staff(case_id, "words:reply_prompt")
+                return True
+            case holding.READ:
+                answers: tuple[str, ...] = self.scene.known("answers", case_id)  # type: ignore[assignment]
+                for answer in answers:
+                    self.scene.say(*holding.staff_answer(answer, case_id))
+                asked: tuple[tuple[str, str], ...] = self.scene.known("consents", case_id)  # type: ignore[assignment]
+                for referral, words in asked:
+                    self.scene.say(*holding.consent_question(words, referral))
+                settling = bool(self.scene.known("settling", case_id))
+                if settling:
+                    self.scene.say(*holding.settled_question(case_id))
+                return settling or bool(asked) or bool(answers)
+        return False
+
+    def _settled(self, case_id: str, said: str) -> bool:
+        """What the person says to "is it settled?"; False when that is no question any more."""
+        if not self.scene.known("settling", case_id):
+            return False
+        self.scene.ask_host(Settle(said == holding.YES, case=case_id))
+        if said == holding.NO:
+            self._write_to_staff(case_id, "words:settled_missing")
+            return True
+        held = self.scene.conversation.hold
+        if held is not None and held.case == case_id:
+            self._release()
+        self.scene.say(Text(key="words:settled_thanks"))
+        return True
+
+    def _consented(self, referral: str, said: str) -> bool:
+        """What the person says to "may we tell a service?"; False when that is no question any more.
+
+        Only a button counts: a "yes" in words may answer something else.
+        """
+        sayable: tuple[str, ...] = self.scene.known("consent", referral)  # type: ignore[assignment]
+        if said not in sayable:
+            return False
+        self.scene.ask_host(Consent(referral, said))
+        self.scene.say(*holding.consent_answer(said, referral))
+        return True
+
+    def _write_to_staff(self, case_id: str, prompt: str) -> None:
+        """What comes next joins the case."""
+        self._release()
+        self.scene.conversation = holding.hold(self.library, self.scene.conversation, case_id, self.scene.world)
+        self.scene.say(Text(key=prompt), accepts=("voice", "photo", "document"))
 
     def _everywhere(self, heard: Heard, *, began: bool) -> bool:
         if heard.kind != "text":
@@ -213,6 +262,9 @@ class _Turn(Moves):
         if self.scene.world.now >= held.until:  # they were told when it ended
             self.scene.change(hold=None)
             return False
+        said = holding.settled_in_words(self.library, heard.text) if heard.kind == "text" else ""
+        if said and self._settled(held.case, said):
+            return True
         content = holding.spoken(heard)
         if content is None:
             self.scene.say(Text(key="words:not_handled"))

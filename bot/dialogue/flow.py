@@ -7,12 +7,13 @@ Inside a flow every change of step goes through its `transitions` machine, built
 import threading
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import date, datetime, timedelta
 from functools import cached_property
 
 from transitions import EventData, Machine, MachineError, Transition
 
 from bot.dialogue.directory import Directory
+from bot.dialogue.hours import Hours, not_before_opening
 from bot.dialogue.matching import Candidate, Vocabulary
 from bot.dialogue.model import SOURCE_LANGUAGE
 from bot.dialogue.safety import Safety
@@ -132,6 +133,7 @@ class Category:
     restricted: bool
     reply_within: timedelta
     keep_days: int
+    urgent: bool = False  # whoever is on call is told at once
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,6 +170,15 @@ class Organisation:
     resume_after: timedelta = timedelta(hours=24)
     directory_fresh_for: timedelta = timedelta(days=365)
     timezone: str = "Africa/Bamako"
+    working_hours: Hours = field(default_factory=dict)  # of the desk; none: always
+    holidays: frozenset[date] = frozenset()
+
+    def deadline(self, now: datetime, within: timedelta, *, restricted: bool) -> datetime:
+        """Until when a person reads. One that falls where nobody works waits for the next opening; a restricted one
+        never waits.
+        """
+        due = now + within
+        return due if restricted else not_before_opening(self.working_hours, self.timezone, due, self.holidays)
 
     @property
     def missing(self) -> tuple[str, ...]:

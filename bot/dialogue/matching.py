@@ -151,8 +151,12 @@ def _by_yes_no(words: list[str], candidates: Sequence[Candidate], vocabulary: Vo
 
 
 def _by_part(words: list[str], candidates: Sequence[Candidate], vocabulary: Vocabulary) -> _Keys | None:
-    """The labels that begin with the text, or that hold every telling word of it."""
+    """The one label that holds the text word for word; else those that begin with it, or hold its telling words."""
     start, little = " ".join(words), vocabulary.little
+    if len(words) > 1:  # little words tell labels apart here: "avec mon nom" is no "Non, sans nom"
+        whole = _keys(candidates, lambda one: any(f" {start} " in f" {name} " for name in one.names))
+        if len(whole) == 1:
+            return whole
     begun = _keys(candidates, lambda one: len(start) > 1 and any(_begins(name, start, little) for name in one.names))
     telling = set(words) - little
     bare = telling - vocabulary.polite or telling

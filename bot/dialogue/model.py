@@ -174,6 +174,23 @@ class AddToCase:
 
 
 @dataclass(frozen=True, slots=True)
+class Settle:
+    """The person said whether their case is settled: their own (`case`, an id) or the one of a `receipt`."""
+
+    yes: bool
+    case: str = ""
+    receipt: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Consent:
+    """The person said whether a service may be told of them: "yes", "no", or "revoke" of an earlier yes."""
+
+    referral: str
+    said: str
+
+
+@dataclass(frozen=True, slots=True)
 class Forget:
     """Erase the person: conversation, drafts, keys, pending sends and media."""
 
@@ -201,7 +218,7 @@ class CallOff:
     cancel: str
 
 
-Effect = OpenCase | AddToCase | Forget | Alert | Later | CallOff
+Effect = OpenCase | AddToCase | Settle | Consent | Forget | Alert | Later | CallOff
 
 
 @dataclass(frozen=True, slots=True)

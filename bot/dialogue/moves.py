@@ -4,6 +4,8 @@ Inside a flow a step is changed by the flow's machine alone; `Call`, `Return`, `
 another flow are moves on the stack of frames.
 """
 
+from dataclasses import replace
+
 from bot.dialogue import holding, leading
 from bot.dialogue.leading import MENU
 from bot.dialogue.model import CallOff, Frame, Text
@@ -108,7 +110,11 @@ class Moves:
                     self._release()
                 break
         if len(frames) >= MAX_FRAMES:
-            frames = frames[-(MAX_FRAMES - 1) :]
+            lost = len(frames) - (MAX_FRAMES - 1)
+            frames = frames[lost:]
+            if self.scene.conversation.hold:  # the same place, counted from the new bottom
+                hold = self.scene.conversation.hold
+                self.scene.change(hold=replace(hold, depth=max(1, hold.depth - lost)))
         flow = self.library.flows[name]
         self.scene.change(frames=(*frames, Frame(name, flow.start, answers or {})), misses=0)
 

@@ -1,14 +1,12 @@
 """Named conditions for `when: {rule: …}`. One function, one rule; its docstring, in French, is the editors' manual."""
 
 from collections.abc import Callable, Mapping
-from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
-from zoneinfo import ZoneInfo
 
 from bot.dialogue.directory import GROWN_UP
+from bot.dialogue.hours import is_open
 
 if TYPE_CHECKING:
-    from bot.dialogue.flow import OnCall
     from bot.dialogue.scene import Scene
 
 Rule = Callable[["Scene"], bool]
@@ -65,9 +63,7 @@ def on_call_now(scene: "Scene") -> bool:
     on_call = scene.library.organisation.on_call
     if not on_call_known(scene):
         return False
-    here = scene.world.now.astimezone(ZoneInfo(scene.library.organisation.timezone))
-    minute = here.hour * 60 + here.minute
-    return any(opens <= minute < closes for opens, closes in on_call.hours.get(here.weekday(), ()))
+    return is_open(on_call.hours, scene.library.organisation.timezone, scene.world.now)
 
 
 @rule
@@ -85,17 +81,5 @@ def under_18(scene: "Scene") -> bool:
 
 @rule
 def paging_configured(scene: "Scene") -> bool:
-    """Quelqu'un est prévenu tout de suite en cas d'urgence. Le programme ne sait pas encore le faire : jamais vrai."""
+    """Quelqu'un est prévenu tout de suite en cas d'urgence : par e-mail ou Telegram, et une personne a une adresse."""
     return scene.world.paging
-
-
-def opens_next(on_call: "OnCall", timezone: str, now: datetime) -> datetime | None:
-    """When the person on call is reachable next; None when no hours are known."""
-    here = now.astimezone(ZoneInfo(timezone))
-    for ahead in range(8):
-        day = here + timedelta(days=ahead)
-        for opens, _ in sorted(on_call.hours.get(day.weekday(), ())):
-            moment = day.replace(hour=opens // 60, minute=opens % 60, second=0, microsecond=0)
-            if moment > here:
-                return moment
-    return None

@@ -9,6 +9,7 @@ from dataclasses import replace
 from datetime import timedelta
 
 from bot.dialogue.flow import Flow, Library
+from bot.dialogue.hours import next_opening
 from bot.dialogue.model import (
     SOURCE_LANGUAGE,
     CaseView,
@@ -22,7 +23,7 @@ from bot.dialogue.model import (
     World,
     literal,
 )
-from bot.dialogue.rules import RULES, opens_next
+from bot.dialogue.rules import RULES
 from bot.dialogue.steps import Step
 
 # Facts that name an entry of content, also where another flow asked for them.
@@ -113,10 +114,10 @@ class Scene:
             case "on_call.hours":
                 return literal(organisation.on_call.hours_text)
             case "on_call.opens":
-                opens = opens_next(organisation.on_call, organisation.timezone, now)
+                opens = next_opening(organisation.on_call.hours, organisation.timezone, now)
                 return Text(moment=opens) if opens else literal(organisation.on_call.hours_text)
             case "deadline.ordinary":
-                return Text(moment=now + organisation.reply_within)
+                return Text(moment=organisation.deadline(now, organisation.reply_within, restricted=False))
             case "deadline.restricted":
                 return Text(moment=now + organisation.restricted_reply_within)
             case _:

@@ -14,7 +14,16 @@ from bot.library.content import WORDS as WORDS_FILE
 from bot.library.flows import FlowFile, Source, exit_place
 from bot.library.issues import Issue, found, nearest, quoted
 from bot.library.load import Built
-from bot.library.names import CASE_NAMES, ENGINE_ANSWERS, FILED_NAMES, REFERENCES, STATUSES, WORDS, WORLD_NAMES
+from bot.library.names import (
+    CASE_NAMES,
+    ENGINE_ANSWERS,
+    FILED_NAMES,
+    REFERENCES,
+    REPLY_NAMES,
+    STATUSES,
+    WORDS,
+    WORLD_NAMES,
+)
 from bot.library.phrases import SLOTS, targets_of
 from bot.library.placeholders import braces_in, is_open
 from bot.library.reading import Document, Where
@@ -166,11 +175,18 @@ class _Answers:
                 near = nearest(name, list(WORDS))
                 yield found("unused_words", source.path, source.line, name, near=near)
             if "/" not in section:
-                yield from _outside_flows(source, WORDS.get(name, ()) if section == "words" else ())
+                yield from _outside_flows(source, _filled_in(section, name))
 
 
 def _phrases(sources: Mapping[str, Source]) -> set[str]:
     return {key.removeprefix("words:") for key in sources if key.startswith("words:")}
+
+
+def _filled_in(section: str, name: str) -> tuple[str, ...]:
+    """The placeholders that the code fills in a text outside flows."""
+    if section == "words":
+        return WORDS.get(name, ())
+    return REPLY_NAMES if section == "reply" else ()
 
 
 def _outside_flows(source: Source, allowed: tuple[str, ...]) -> Iterator[Issue]:

@@ -3,7 +3,7 @@
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import date, timedelta
 from itertools import pairwise
 from pathlib import PurePosixPath
 from typing import Literal, TypeVar
@@ -24,11 +24,12 @@ from bot.library.small_words import check_keywords, check_safety
 
 T = TypeVar("T")
 
-ORGANISATION, CATEGORIES, WORDS, REVIEWS = (
+ORGANISATION, CATEGORIES, WORDS, REVIEWS, REPLIES = (
     "content/organisation.yaml",
     "content/case-categories.yaml",
     "content/words.yaml",
     "content/reviews.yaml",
+    "content/replies.yaml",
 )
 LISTS = {name: f"content/{name}.yaml" for name in ("documents", "rights", "advice")}  # by the word of `query`
 KEYWORDS, SAFETY = "content/keywords/", "content/safety/"
@@ -69,6 +70,8 @@ class _Organisation:
     directory_fresh_days: int = 365
     languages: dict[str, str]
     timezone: str
+    working_hours: dict[str, str | list[str]] = field(default_factory=dict)
+    holidays: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -80,6 +83,7 @@ class _Category:
     restricted: bool
     reply_hours: float
     keep_days: int
+    urgent: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -96,8 +100,8 @@ class _Entry:
 
 @dataclass(frozen=True, kw_only=True)
 class Reviews:
-    """content/reviews.yaml. `texts`: flows, or steps as `flow/step`, whose words two people must have read before
-    a draft language shows them; `read_by`: language → who has.
+    """content/reviews.yaml. `texts`: flows, steps as `flow/step`, or text keys, whose words two people must have read
+    before a draft language shows them; `read_by`: language → who has.
     """
 
     texts: tuple[str, ...] = ()
@@ -106,7 +110,7 @@ class Reviews:
     def waits(self, text_key: str, language: str) -> bool:
         """Whether a text of a draft language may not be shown yet."""
         place = text_key.partition(":")[0]
-        named = place in self.texts or place.partition("/")[0] in self.texts
+        named = text_key in self.texts or place in self.texts or place.partition("/")[0] in self.texts
         return named and len(set(self.read_by.get(language, ()))) < READERS
 
 
@@ -155,7 +159,7 @@ class _Reading(Reader):
                 on_call.name,
                 on_call.phone,
                 on_call.hours_text,
-                self._hours(document, on_call.hours),
+                self._hours(document, on_call.hours, "on_call", "hours"),
                 on_call.verified_by,
             ),
             help_unchanged_signed=read.help_unchanged_signed,
@@ -165,6 +169,8 @@ class _Reading(Reader):
             resume_after=self._span(document, read.resume_after_hours, "resume_after_hours"),
             directory_fresh_for=timedelta(days=read.directory_fresh_days),
             timezone=self._timezone(document, read.timezone),
+            working_hours=self._hours(document, read.working_hours, "working_hours"),
+            holidays=self._holidays(document, read.holidays),
         ), self._languages(document, read.languages)
 
     def _span(self, document: Document, hours: float, *where: str) -> timedelta:
@@ -173,6 +179,18 @@ class _Reading(Reader):
             self.issues.append(document.issue("bad_value", *where, key=where[-1], problem=problem, how="écrivez 120"))
             return timedelta(hours=1)
         return timedelta(hours=hours)
+
+    def _holidays(self, document: Document, days: tuple[str, ...]) -> frozenset[date]:
+        read = set()
+        for place, written in enumerate(days):
+            try:
+                read.add(date.fromisoformat(written))
+            except ValueError:
+                problem, how = f"« {written} » n'est pas une date", 'écrivez "2026-12-25"'
+                self.issues.append(
+                    document.issue("bad_value", "holidays", place, key="holidays", problem=problem, how=how)
+                )
+        return frozenset(read)
 
     def _timezone(self, document: Document, name: str) -> str:
         try:
@@ -198,11 +216,11 @@ class _Reading(Reader):
         return {code: kind for code, kind in languages.items() if kind != "off"}
 
     def _hours(
-        self, document: Document, hours: Mapping[str, str | list[str]]
+        self, document: Document, hours: Mapping[str, str | list[str]], *place: str
     ) -> dict[int, tuple[tuple[int, int], ...]]:
         read: dict[int, tuple[tuple[int, int], ...]] = {}
         for day, written in hours.items():
-            where = ("on_call", "hours", day)
+            where = (*place, day)
             if day not in _DAYS:
                 self.issues.append(document.issue("unknown_key", *where, key=day, known=quoted(_DAYS)))
                 continue
@@ -229,7 +247,13 @@ class _Reading(Reader):
             self.name(document, key, key)
             self.text(document, f"categories:{key}", category.label, key, "label")
             within = self._span(document, category.reply_hours, key, "reply_hours")
-            read[key] = Category(key, category.kind, category.restricted, within, category.keep_days)
+            read[key] = Category(
+                key, category.kind, category.restricted, within, category.keep_days, urgent=category.urgent
+            )
+            if category.urgent and not category.restricted:
+                where, problem = (key, "urgent"), "une urgence est lue par la petite équipe formée"
+                how = "écrivez aussi restricted: true"
+                self.issues.append(document.issue("bad_value", *where, key=where[-1], problem=problem, how=how))
             if category.keep_days > MOST_DAYS:
                 self.issues.append(document.issue("keep_days", key, "keep_days", key=str(category.keep_days)))
             if category.keep_days <= 0:
@@ -284,6 +308,14 @@ class _Reading(Reader):
                     self.issues.append(document.issue("unknown_key", key, status, key=status, near=near, known=known))
                 self.text(document, f"{key}:{status}", phrase, key, status)
 
+    def replies(self) -> None:
+        """Words that staff choose and complete; without the file they write their own."""
+        document = self.documents.get(REPLIES)
+        for key, words in self.mapping(document).items() if document else ():
+            if document:
+                self.name(document, key, key)
+                self.text(document, f"reply:{key}", words, key)
+
     def by_language(self, folder: str, wrong: Callable[[Document], list[Issue]]) -> dict[str, Mapping[str, object]]:
         """The files `<folder><language>.yaml`; `wrong` says what is wrong with one."""
         read: dict[str, Mapping[str, object]] = {}
@@ -309,10 +341,11 @@ def read_content(files: Mapping[str, bytes]) -> tuple[Content, list[Issue]]:
     directory = read_directory(reading, papers, organisation.directory_fresh_for)
     reviews = reading.reviews()
     reading.words()
+    reading.replies()
     keywords = reading.by_language(KEYWORDS, check_keywords)
     safety = reading.by_language(SAFETY, check_safety)
     phrases = reading.by_language(PHRASES, check_phrases)
-    known = {ORGANISATION, CATEGORIES, WORDS, REVIEWS, SOURCES, REGIONS, SECTORS, *LISTS.values()}
+    known = {ORGANISATION, CATEGORIES, WORDS, REVIEWS, REPLIES, SOURCES, REGIONS, SECTORS, *LISTS.values()}
     folders = (KEYWORDS, SAFETY, PHRASES, SERVICES)
     reading.issues += [
         found("unknown_file", path, 1)

@@ -15,6 +15,7 @@ from bot.dialogue.letters import fold
 from bot.library.issues import nearest, quoted
 from bot.library.reader import Reader
 from bot.library.reading import Document, Where
+from bot.library.tiles import tile_of
 
 SOURCES, REGIONS, SECTORS = "content/sources.yaml", "content/regions.yaml", "content/sectors.yaml"
 SERVICES = "content/directory/"
@@ -54,6 +55,7 @@ class _Community:
 class _Region:
     label: str
     pcode: str = ""
+    tile: tuple[int, ...] = ()
     words: tuple[str, ...] = ()
     neighbours: tuple[str, ...] = ()
     languages: tuple[str, ...] = ()
@@ -229,8 +231,8 @@ class _Directory:
             for community, about in read.communities.items():
                 self._community(document, read, (key, "communities", community), about)
             self._source(document, read.source, key)
-            cercles = tuple(read.cercles)
-            regions[key] = Region(key, read.neighbours, cercles)
+            tile = tile_of(self.reader, document, key, read.tile, regions.values())
+            regions[key] = Region(key, read.neighbours, tuple(read.cercles), read.pcode, tile)
         for region in regions.values():
             self._keys(document, region.neighbours, regions, region.key, "neighbours")
             for other in region.neighbours:

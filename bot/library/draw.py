@@ -3,7 +3,7 @@
 The text is Mermaid's; most places that show Markdown draw it.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 from bot.dialogue.flow import Flow, Row
 from bot.dialogue.steps import Step
@@ -28,6 +28,24 @@ def mermaid(flow: Flow) -> str:
     waiting = ",".join(_id(name) for name, step in flow.steps.items() if step.WAITS)
     if waiting:
         lines += ["  classDef waits fill:#e8f4ea,stroke:#2c7a3f", f"  class {waiting} waits"]
+    return "\n".join(lines) + "\n"
+
+
+def statuses(table: Iterable[tuple[str, tuple[str, ...], str]], words: Mapping[str, str]) -> str:
+    """The ways of a case as a Mermaid state diagram. `table`: deed, from, to; `words`: what people read of each status.
+
+    Deeds that lead the same way share an arrow.
+    """
+    ways: dict[tuple[str, str], list[str]] = {}
+    for deed, sources, to in table:
+        for source in sources:
+            if source != to:
+                ways.setdefault((source, to), []).append(deed)
+    named = dict.fromkeys(status for way in ways for status in way)
+    lines = ["stateDiagram-v2"]
+    lines += [f"  {status} : {status}<br/>« {_escaped(words[status])} »" for status in named]
+    lines.append(f"  [*] --> {next(iter(named))}")
+    lines += [f"  {source} --> {to} : {', '.join(deeds)}" for (source, to), deeds in ways.items()]
     return "\n".join(lines) + "\n"
 
 

@@ -9,7 +9,8 @@ from bot.library.issues import Issue, found
 
 PATTERNS = ("flows/*.yaml", "flows/*.talk", "content/**/*.yaml", "locales/*/LC_MESSAGES/*.po")
 FOLDERS = ("flows", "content", "locales")
-_NOT_READ = ("README.md", "flow.schema.json")  # beside them, and no mistake; Poedit makes .mo files
+_CONSOLE = "console.po"  # words of the console's own pages: no part of a revision
+_NOT_READ = ("README.md", "flow.schema.json", _CONSOLE)  # beside them, and no mistake; Poedit makes .mo files
 
 
 def read_folder(root: Path) -> dict[str, bytes]:
@@ -19,7 +20,8 @@ def read_folder(root: Path) -> dict[str, bytes]:
 
 
 def _paths(root: Path) -> list[Path]:
-    return sorted({path for pattern in PATTERNS for path in root.glob(pattern) if path.is_file()})
+    found = {path for pattern in PATTERNS for path in root.glob(pattern) if path.is_file()}
+    return sorted(path for path in found if path.name != _CONSOLE)
 
 
 def strays(root: Path) -> list[Issue]:

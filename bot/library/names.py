@@ -36,6 +36,24 @@ CASE_NAMES = {
     "status": ("case.reference", "case.status", "case.last_step", "case.next", "case.answers"),
 }
 
+# What canned replies (content/replies.yaml) may name; the member of staff fills in what begins with `blank.`.
+REPLY_NAMES = (
+    "case.reference",
+    "case.status",
+    "case.deadline",
+    "staff.name",
+    "organisation.name",
+    "organisation.contact",
+    "on_call.name",
+    "on_call.contact",
+    "on_call.hours",
+    "blank.day",
+    "blank.hour",
+    "blank.place",
+    "blank.paper",
+    "blank.what",
+)
+
 # ---------------------------------------------------------------- shapes inside a step
 
 # Key of a step → the one word its `{word: answer}` form has.
@@ -84,6 +102,33 @@ WORDS: dict[str, tuple[str, ...]] = {
     "read": (),
     "reply_prompt": (),
     "added_to_case": (),
+    "settled_question": (),
+    "settled_answer": ("text",),
+    "settled_yes": (),
+    "settled_no": (),
+    "settled_thanks": (),
+    "settled_missing": (),
+    "case_read": (),
+    "case_reopened": (),
+    "case_lapsed": (),
+    "consent_aloud": ("organisation",),
+    "consent_question": ("service", "told"),
+    "consent_name": ("value",),
+    "consent_phone": ("value",),
+    "consent_region": ("value",),
+    "consent_summary": ("value",),
+    "consent_story": (),
+    "consent_yes": (),
+    "consent_no": (),
+    "consent_thanks": (),
+    "consent_declined": (),
+    "consent_revoke": (),
+    "consent_revoked": (),
+    "slip_keep": (),
+    "slip_number": (),
+    "slip_deadline": (),
+    "slip_how": (),
+    "slip_or_come": (),
     "hold_ended": ("hours",),
     "no_answer_yet": (),
     "more": (),

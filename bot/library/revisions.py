@@ -8,6 +8,9 @@ from sqlalchemy import Connection, func, insert, select, text
 from bot.library.files import checksum
 from storage.tables import revision_files, revisions
 
+CONSOLE = "console: "
+"""How the author of a revision made at the console begins; the name of the member of staff follows."""
+
 _NEWEST = select(func.max(revisions.c.number))  # built once: every round asks
 
 
@@ -37,6 +40,16 @@ def publish(conn: Connection, files: Mapping[str, bytes], author: str, note: str
 def newest(conn: Connection) -> int:
     """The number of the newest revision, 0 before the first; one look at an index."""
     return conn.scalar(_NEWEST) or 0
+
+
+def changed_at_the_console(conn: Connection) -> dict[str, bytes]:
+    """The files that were changed at the console since somebody published folders: path → what is in force."""
+    by_folder = ~revisions.c.author.startswith(CONSOLE)
+    number, published = newest(conn), conn.scalar(select(func.max(revisions.c.number)).where(by_folder)) or 0
+    if number == published:
+        return {}
+    before = load(conn, published)
+    return {path: content for path, content in load(conn, number).items() if before.get(path) != content}
 
 
 def load(conn: Connection, number: int) -> dict[str, bytes]:

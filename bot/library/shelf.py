@@ -32,6 +32,11 @@ class Shelf:
         self._library: Library | None = fixed
 
     @property
+    def watches(self) -> bool:
+        """Whether the folders are read directly: then no revision counts."""
+        return self._folder is not None
+
+    @property
     def library(self) -> Library:
         """The library last read. Raises `NoLibrary` before the first."""
         if self._library is None:

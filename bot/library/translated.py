@@ -16,6 +16,7 @@ _FILE_OF = {
     "words": "content/words.yaml",
     "status": "content/words.yaml",
     "status_next": "content/words.yaml",
+    "reply": "content/replies.yaml",
     "documents": "content/documents.yaml",
     "rights": "content/rights.yaml",
     "advice": "content/advice.yaml",

@@ -4,7 +4,8 @@ Starts `segin serve` as its own process with full durability and encryption on, 
 walk through real dialogues (papers to bring; a whole anonymous complaint), each waiting for every answer. Every
 answer is checked. Prints a Markdown table: medians of alternating rounds. `--profile` says where a turn's time goes.
 
-`python -m tests.bench telegram` and `… whatsapp-load` measure the other channels (`--help` of each says how).
+`python -m tests.bench telegram` and `… whatsapp-load` measure the other channels, `… desk` the inbox of staff (`--help`
+of each says how).
 """
 
 import argparse
@@ -20,10 +21,10 @@ import time
 from pathlib import Path
 from typing import Any
 
-from tests.bench import telegram, whatsapp_load
+from tests.bench import desk, telegram, whatsapp_load
 from tests.bench.machine import Database, cpu_of_tree, people, postgresql, segin
 
-OTHERS = {"telegram": telegram.main, "whatsapp-load": whatsapp_load.main}
+OTHERS = {"desk": desk.main, "telegram": telegram.main, "whatsapp-load": whatsapp_load.main}
 
 
 def main() -> int:

@@ -272,7 +272,7 @@ async def test_many_files_through_two_workers_are_fetched_once_each(house, fetch
         other = Attachments(second, house.keyring, {"phone": house.phone}, most_bytes=100_000)
         fetcher.start()
         other.start()
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(60):
             while await house.count(FETCHES):  # noqa: ASYNC110 - what the workers write tells when it is over
                 await asyncio.sleep(0.02)
         await other.stop()

@@ -2,10 +2,10 @@
 
 import pytest
 
-from bot.cases import desk as desks
 from bot.cases import statuses
 from bot.cases.desk import Desk, NoSuchCase, NotPossible
 from bot.cases.may import OPERATOR, Staff
+from bot.staff import accounts as desks
 from storage import audit, tables
 from tests.people import OGG, House, real_library, texts
 
@@ -179,7 +179,7 @@ async def test_a_closed_case_is_not_answered(house):
     """It must be reopened first."""
     reference = await ordinary(house)
     await house.store.run(lambda conn: conn.execute(CASES.update().values(status="closed")))
-    with pytest.raises(NotPossible, match="closed"):
+    with pytest.raises(NotPossible, match="fermé"):
         await answer(house, reference)
 
 
@@ -203,6 +203,16 @@ async def test_unknown_and_not_for_you_look_alike(house):
             assert len(set(told)) == 1
             assert hidden not in told[0]
     assert await house.count(AUDIT) == 0
+
+
+async def test_an_identity_is_hidden_at_the_command_line_as_well(house):
+    """Of a restricted case nobody reads the name without being granted it."""
+    reference = await restricted(house)
+    _, thread = await at(house, READER, lambda desk: desk.show(reference))
+    assert thread[0].content == {
+        "name": {"kind": "hidden"}, "reach": {"kind": "hidden"},
+        "place": "Kayes", "account": "Il a demandé de l'argent.",
+    }  # fmt: skip
 
 
 async def test_lists_and_their_counts_are_of_what_one_may_see(house):

@@ -8,8 +8,9 @@ import pytest
 from bot import deliveries as module
 from bot.cases.desk import Desk
 from bot.cases.may import Staff
+from bot.cases.thread import became
 from bot.channels.base import Blocked, Closed, Fault, GiveUp, Retry, Status
-from bot.deliveries import Deliveries, became
+from bot.deliveries import Deliveries
 from bot.outbox import Lanes
 from storage import tables
 from tests.people import House, real_library

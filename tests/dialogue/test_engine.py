@@ -210,12 +210,32 @@ def test_worse_words_after_weary_ones_begin_distress_anew():
 
 def test_distress_while_a_trained_person_holds_the_chat_reaches_them():
     """Inside the distress flow what is written joins the request; what is new is told besides."""
-    chat = Chat().hear(WISH, "oui", "oui")
+    chat = Chat(known={Need("restricted", "c" * 32): True}).hear(WISH, "oui", "oui")
     assert chat.at == "distress/go_on_held"
     chat.talk = holding.hold(chat.library, chat.talk, "c" * 32, World(chat.now))
     chat.hear("ils vont me tuer")
     assert chat.effects == [Alert("danger"), AddToCase("ils vont me tuer", case="c" * 32)]
     assert chat.at == "distress/go_on_held"
+
+
+def test_words_of_distress_join_no_case_that_others_read():
+    """Whatever hold there is on the distress flow itself: the words stay among the trained few."""
+    chat = Chat(known={Need("restricted", "c" * 32): False}).hear(WISH, "oui", "oui")
+    chat.talk = holding.hold(chat.library, chat.talk, "c" * 32, World(chat.now))
+    chat.hear("ils vont me tuer")
+    assert chat.effects == [Alert("danger")]
+
+
+def test_a_hold_below_many_flows_stays_below_distress():
+    """The oldest flow is dropped to make room: the hold still counts from the place it was made at."""
+    chat = held()
+    full = (*chat.talk.frames, *[Frame("help", chat.library.flows["help"].start)] * (engine.MAX_FRAMES - 1))
+    chat.talk = dataclasses.replace(chat.talk, frames=full[: engine.MAX_FRAMES])
+    chat.talk = holding.hold(chat.library, chat.talk, "c" * 32, World(chat.now))
+    chat.hear(WISH)
+    assert chat.at == "distress/danger"
+    chat.hear("il veut me frapper")
+    assert AddToCase not in [type(effect) for effect in chat.effects]
 
 
 def test_harmless_words_that_look_alike_are_no_distress():

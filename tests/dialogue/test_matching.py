@@ -47,6 +47,27 @@ SERVICES = (
 BAMBARA = (Candidate("a", ("Ɲɛtaa",)), Candidate("b", ("Ŋaniya",)), Candidate("c", ("Wɔɔrɔ",)))
 
 
+IDENTITY = (
+    Candidate("yes", ("Oui, avec mon nom", "Yes, with my name")),
+    Candidate("no", ("Non, sans nom", "No, without a name")),
+)
+
+
+@pytest.mark.parametrize(
+    ("text", "keys"),
+    [
+        ("avec mon nom", ("yes",)),
+        ("mon nom", ("yes",)),
+        ("sans nom", ("no",)),
+        ("with my name", ("yes",)),
+        ("nom", ("yes", "no")),
+    ],
+)
+def test_a_part_of_one_label_word_for_word_is_that_label(text, keys):
+    """Though its only telling word stands in both."""
+    assert choose(text, IDENTITY, WORDS) == keys
+
+
 # ---------------------------------------------------------------- letters
 
 

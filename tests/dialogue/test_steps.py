@@ -29,6 +29,7 @@ from bot.dialogue.model import (
     Need,
     OpenCase,
     Place,
+    Settle,
     World,
 )
 from bot.dialogue.steps import KINDS
@@ -102,6 +103,9 @@ def shown(effect):
         case AddToCase():
             where = f"case {effect.case}" if effect.case else f"receipt {effect.receipt}"
             return f"add to {where}: {json.dumps(effect.content, ensure_ascii=False)}"
+        case Settle():
+            where = f"case {effect.case}" if effect.case else f"receipt {effect.receipt}"
+            return f"{'settled' if effect.yes else 'not settled'} {where}"
         case Alert(kind):
             return f"alert {kind}"
         case Forget():

@@ -205,6 +205,7 @@ person: {label: Parler à une personne, kind: request, restricted: false, reply_
 north:
   label: Nord
   pcode: XX01
+  tile: [0, 0]
   neighbours: [south]
   cercles:
     hills: {label: Collines}
@@ -213,6 +214,7 @@ north:
   source_year: 2022
 south:
   label: Sud
+  tile: [0, 1]
   neighbours: [north]
   source: report-2022, carte
   source_year: 2022

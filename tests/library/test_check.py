@@ -74,6 +74,9 @@ PLANTED = [
     # ---- the directory
     ("unknown_entry", "content/regions.yaml", "neighbours: [south]", "neighbours: [south, soth]", "soth"),
     ("one_sided", "content/regions.yaml", "neighbours: [south]", "neighbours: []", "neighbours: [north]"),
+    ("bad_value", "content/regions.yaml", "tile: [0, 1]", "tile: [0, 0]  # again", "tile: [0, 0]  # again"),
+    ("bad_value", "content/regions.yaml", "tile: [0, 1]", "tile: [0, 1, 2]", "tile: [0, 1, 2]"),
+    ("bad_value", "content/regions.yaml", "tile: [0, 1]", "tile: [0, -1]", "tile: [0, -1]"),
     ("long_label", "content/regions.yaml", "label: Collines", "label: Les plus hautes des collines", "plus hautes"),
     ("same_word", "content/sectors.yaml", "[menuisier]", "[soudeur]", "Menuiserie"),
     ("unknown_entry", "content/sectors.yaml", "[metalwork]", "[metalwrok]", "metalwrok"),

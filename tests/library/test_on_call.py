@@ -4,8 +4,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from bot.dialogue.flow import OnCall
-from bot.dialogue.rules import opens_next
+from bot.dialogue.hours import next_opening
 from bot.library.load import build
 from tests.library.small import changed, small_files
 
@@ -23,5 +22,15 @@ def test_a_day_may_have_several_spans():
 )
 def test_the_next_opening_is_the_next_span(day, hour, opens):
     hours = {0: ((480, 720), (840, 1020)), 1: ((1200, 1440),), 2: ((0, 360),)}
-    found = opens_next(OnCall("A", "1", "", hours, "B"), "Africa/Bamako", datetime(2026, 11, day, hour, tzinfo=UTC))
+    found = next_opening(hours, "Africa/Bamako", datetime(2026, 11, day, hour, tzinfo=UTC))
     assert (found.day, found.hour) == opens
+
+
+def test_what_is_urgent_is_read_by_the_trained_few():
+    """`urgent` without `restricted` would tell staff on call of what they may not see."""
+    path, files = "content/case-categories.yaml", small_files()
+    delay, conduct = "restricted: false, reply_hours: 120, keep_days: 365", "restricted: true"
+    wrong = build(changed(files, path, delay, f"urgent: true, {delay}"))
+    assert ["urgent" in str(issue) for issue in wrong.issues] == [True]
+    right = build(changed(files, path, conduct, f"{conduct}, urgent: true")).library
+    assert [one.key for one in right.categories.values() if one.urgent] == ["conduct"]

@@ -33,7 +33,7 @@ def write(store: Store, count: int) -> audit.Head:
 
 def verdict(store: Store, expected: audit.Head | None = None) -> str | None:
     """What `segin audit verify` would say."""
-    return store.read_now(lambda conn: audit.verify(conn, expected))
+    return store.read_now(lambda conn: audit.verify(conn, *([expected] if expected else [])))
 
 
 def test_an_untouched_log_is_whole(store: Store):

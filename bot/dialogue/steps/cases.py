@@ -5,12 +5,14 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import TYPE_CHECKING, ClassVar, Literal
 
-from bot.dialogue.model import AddToCase, CaseView, OpenCase
+from bot.dialogue.model import AddToCase, CaseView, OpenCase, Settle, Text
 from bot.dialogue.steps.base import Exit, Move, Step, kind
 
 if TYPE_CHECKING:
     from bot.dialogue.scene import Scene
 
+
+RESOLVED = "resolved"
 
 MOST_GUESSES, GUESSES_IN = 5, timedelta(hours=1)  # wrong receipts
 
@@ -93,7 +95,8 @@ class Status(Step):
     """Dit où en est une demande : `mine` (chaque dossier ouvert ici) ou `{receipt: réponse}` (celui d'un numéro).
 
     Les mots sont dits une fois par dossier, avec `{case.reference}`, `{case.status}`, `{case.last_step}`,
-    `{case.next}`, `{case.answers}`. `none` dit où aller quand il n'y a pas de dossier.
+    `{case.next}`, `{case.answers}`. `none` dit où aller quand il n'y a pas de dossier, `resolved` où aller quand
+    l'équipe a donné sa réponse et qu'on ne sait pas encore si cela convient (sans `resolved` : comme `go`).
 
     Example:
         mine: {status: mine, say: "{case.reference} : {case.status}", go: menu, none: by_receipt}
@@ -102,14 +105,17 @@ class Status(Step):
     NEEDS: ClassVar[tuple[str, ...]] = ("say", "go")
     status: Literal["mine"] | dict[str, str]
     none: str
+    resolved: str = ""
 
     def exits(self) -> Mapping[str, str]:
-        return {"go": self.go, "none": self.none}
+        return {"go": self.go, "none": self.none, **({"resolved": self.resolved} if self.resolved else {})}
 
     def enter(self, scene: "Scene") -> Move:
         cases = _of_receipt(scene, self.status["receipt"]) if isinstance(self.status, dict) else _mine(scene)
         for case in cases:
             scene.speak(self, **scene.case_values(case))
+        if self.resolved and any(case.status == RESOLVED for case in cases):
+            return Exit("resolved")
         return Exit("go" if cases else "none")
 
 
@@ -135,4 +141,31 @@ class Add(Step):
             elif cases := _mine(scene):
                 scene.ask_host(AddToCase(content, case=cases[-1].id))
                 scene.speak(self)
+        return Exit()
+
+
+@kind("settle")
+@dataclass(frozen=True, kw_only=True)
+class SettleStep(Step):
+    """Note si la demande est réglée : `"yes"` la termine, `"no"` la rouvre avec un nouveau délai.
+
+    `to` dit laquelle : la dernière de cette discussion qui a sa réponse (`mine`), ou celle d'un numéro. Une demande
+    qui n'attend plus cette réponse reste comme elle est, et Segin le dit.
+
+    Example:
+        good: {settle: "yes", to: {receipt: receipt}, say: Merci., go: main.menu}
+    """
+
+    settle: Literal["yes", "no"]
+    to: Literal["mine"] | dict[str, str]
+
+    def enter(self, scene: "Scene") -> Move:
+        receipt = str(scene.look(self.to["receipt"]) or "") if isinstance(self.to, dict) else ""
+        cases = _of_receipt(scene, self.to["receipt"]) if isinstance(self.to, dict) else _mine(scene)
+        waiting = [case for case in cases if case.status == RESOLVED]
+        if waiting:
+            scene.ask_host(Settle(self.settle == "yes", case="" if receipt else waiting[-1].id, receipt=receipt))
+            scene.speak(self)
+        else:
+            scene.say(Text(key="words:already_done"))
         return Exit()

@@ -3,6 +3,7 @@
 import asyncio
 import logging
 from contextlib import asynccontextmanager
+from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
@@ -11,7 +12,10 @@ from prometheus_client import CollectorRegistry
 from webchat_fakes import FakePost
 
 from bot.channels.webchat import SECURITY_HEADERS, WebChat
+from bot.inbox import utc_now
 from bot.web import Runner, application
+
+ROOT = Path(__file__).parents[3]
 
 PAGE = {"X-Segin": "chat"}
 START = {"id": "m1", "kind": "start", "cursor": 0}
@@ -24,8 +28,9 @@ class FakeWorker(FakePost):
     def __init__(self, chat, **settings):
         super().__init__()
         self.settings = SimpleNamespace(
-            **{"public_url": "", "behind_proxy": False, "metrics_public": False, **settings}
+            **{"public_url": "", "behind_proxy": False, "metrics_public": False, "library_dir": ROOT, **settings}
         )
+        self.shelf, self.store, self.keyring, self.clock = SimpleNamespace(), None, None, utc_now  # of the console
         self.channels = {"web": chat, "broken": Broken()}
         self.metrics = CollectorRegistry()
 

@@ -1,0 +1,158 @@
+"""Entering a case for somebody: a hotline, a suggestion box, a visit, a word passed on.
+
+It gets the same reference, deadline and receipt as a case from the chat. The form brings a token that was drawn when it
+was opened: the case's id and its receipt follow from it, so that a form sent twice files once and shows the same paper.
+"""
+
+import secrets
+import uuid
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from sqlalchemy import select
+
+from bot.cases import filing, numbers
+from bot.cases.desk import Desk, NoSuchCase, NotPossible
+from bot.dialogue.flow import Library
+from bot.dialogue.letters import clean
+from bot.dialogue.model import Say, Text, literal
+from bot.wording import word
+from storage import tables
+
+CASES = tables.cases
+
+WAYS = ("hotline", "suggestion_box", "walk_in", "relay")
+
+REACHED = ("other", "visit", "none")
+"""How somebody is reached without harm: at the number they gave (the complaint flow calls it "other"), when they come
+again, or not at all."""
+
+LONGEST = {"account": 8000, "name": 200, "phone": 40}  # letters
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """What staff wrote down of somebody. `consented`: they heard the words of `consent_words` and agreed."""
+
+    way: str
+    category: str
+    account: str = field(repr=False)
+    anonymous: bool = True
+    region: str = ""
+    language: str = ""
+    name: str = field(default="", repr=False)
+    phone: str = field(default="", repr=False)
+    reach: str = ""
+    consented: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Entered:
+    """What the person takes home. `due_at`: the day alone counts for an anonymous case."""
+
+    reference: str
+    receipt: str = field(repr=False)
+    due_at: datetime
+    anonymous: bool
+    restricted: bool
+
+
+def new_token() -> str:
+    """Belongs to one form."""
+    return secrets.token_urlsafe(24)
+
+
+def consent_words(library: Library, language: str) -> str:
+    """What is read aloud before a name is kept."""
+    text = Text(key="words:consent_aloud", values={"organisation": literal(library.organisation.name or "Segin")})
+    return word(Say(text), library, language).text
+
+
+def enter(desk: Desk, entry: Entry, token: str, library: Library) -> Entered:
+    """File what somebody said; whoever writes it down may not be allowed to read it afterwards.
+
+    Raises `NotPossible` for what can't be filed. The same form again: the same case, the same receipt.
+    """
+    case_id, receipt = _of_token(desk, token)
+    row = desk.conn.execute(select(CASES).where(CASES.c.id == case_id)).first()
+    if row is not None:
+        return Entered(row.reference, receipt, row.due_at, row.anonymous, row.restricted)
+    _check(entry, library)
+    category = library.categories[entry.category]
+    new = filing.New(
+        category.kind,
+        category,
+        entry.anonymous,
+        entry.region or None,
+        entry.language or None,
+        entry=entry.way,
+        due_at=filing.due(library, category, desk.now),
+        id=case_id,
+        receipt=receipt,
+    )
+    filed, thread = filing.file_case(desk.conn, desk.keyring, new, desk.now)
+    told = {"name": entry.name, "account": entry.account, "reach": entry.reach, "phone": entry.phone}
+    story = {name: clean(words).strip() for name, words in told.items() if words.strip()}
+    filing.tell_story(thread, story, restricted=category.restricted)
+    if not entry.anonymous:
+        language = entry.language if entry.language in library.languages else ""
+        heard = {"event": "consented", "words": consent_words(library, language), "language": language}
+        thread.say("system", heard, staff_id=desk.staff_id)
+    row = desk.conn.execute(select(CASES).where(CASES.c.id == case_id)).one()
+    # an anonymous case must not be told by the hour in which somebody stood at the desk: the deed alone is noted
+    desk.log("enter", None if entry.anonymous else row, entry.way)
+    return Entered(filed.reference, receipt, row.due_at, row.anonymous, row.restricted)
+
+
+def _of_token(desk: Desk, token: str) -> tuple[uuid.UUID, str]:
+    """The id and the receipt of the form's case. Nobody can choose them, nor make those of somebody else's form."""
+    if not token or desk.staff_id is None:
+        raise NotPossible("Ce formulaire n'est plus valable. Ouvrez-le à nouveau.")
+    owner = desk.staff_id.bytes
+    case_id = uuid.UUID(bytes=desk.keyring.index("entered case", owner, token)[:16], version=4)
+    return case_id, numbers.receipt_of(desk.keyring.index("entered receipt", owner, token))
+
+
+def _check(entry: Entry, library: Library) -> None:
+    """Raises `NotPossible`, in words for whoever fills in the form."""
+    wrong = (*_wrong_of_case(entry, library), *(_wrong_without_name(entry) if entry.anonymous else _wrong_named(entry)))
+    for is_wrong, why in wrong:
+        if is_wrong:
+            raise why
+
+
+def _wrong_of_case(entry: Entry, library: Library) -> tuple[tuple[bool, NotPossible], ...]:
+    regions, languages = ("", *library.directory.regions), ("", *library.languages)
+    return (
+        (entry.way not in WAYS, NotPossible("Dites comment la demande est arrivée.")),
+        (entry.category not in library.categories, NotPossible("Choisissez une catégorie.")),
+        (not entry.account.strip(), NotPossible("Écrivez ce que la personne a dit.")),
+        (entry.region not in regions, NotPossible("Choisissez une région.")),
+        (entry.language not in languages, NotPossible("Choisissez une langue.")),
+        (any(len(getattr(entry, name)) > most for name, most in LONGEST.items()), NotPossible("C'est trop long.")),
+    )
+
+
+def _wrong_without_name(entry: Entry) -> tuple[tuple[bool, NotPossible], ...]:
+    told = bool(entry.name.strip() or entry.phone.strip() or entry.reach)
+    why = NotPossible("Sans nom, rien qui mène à la personne n'est gardé : effacez le nom et comment la joindre.")
+    return ((told, why),)
+
+
+def _wrong_named(entry: Entry) -> tuple[tuple[bool, NotPossible], ...]:
+    number = entry.reach == "other" and not entry.phone.strip()
+    consent = NotPossible("Lisez les mots à la personne : sans son accord, son nom n'est pas gardé.")
+    return (
+        (not entry.consented, consent),
+        (entry.reach not in REACHED, NotPossible("Dites comment joindre la personne sans danger.")),
+        (number, NotPossible("Écrivez le numéro où la joindre.")),
+    )
+
+
+def sees(desk: Desk, reference: str) -> bool:
+    """Whether whoever entered it may open it now."""
+    try:
+        desk.find(reference, "see")
+    except NoSuchCase:
+        return False
+    return True
