@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import ColumnElement, Connection, Row, delete, exists, insert, or_, select, update
 
 from bot.cases import deadlines
-from bot.cases.filing import cut_to_day
+from bot.cases.filing import as_kept
 from bot.dialogue.flow import Library
 from storage import random_id, tables
 
@@ -205,11 +205,11 @@ def _is_over(row: "Row[Any]", now: datetime) -> bool:
 
 
 def _anew(now: datetime, *, anonymous: bool = False) -> dict[str, Any]:
-    at = cut_to_day(now) if anonymous else now
+    at = as_kept(now, anonymous=anonymous)
     return {"at": at, "stage": 0, "next_at": now, "lease_until": None, "taken_by": None, "taken_at": None}
 
 
 def _insert(conn: Connection, kind: str, now: datetime, *, anonymous: bool = False, **of: uuid.UUID | None) -> None:
     """By chance, not by time: nothing beside an anonymous case tells when it came."""
-    at = cut_to_day(now) if anonymous else now
+    at = as_kept(now, anonymous=anonymous)
     conn.execute(insert(ALERTS), {"id": random_id(), "kind": kind, "at": at, "stage": 0, "next_at": now, **of})

@@ -114,10 +114,18 @@ class Desk:
 
     def moment(self, row: Row[Any]) -> datetime:
         """Now, as this case may keep it: the day alone for an anonymous one."""
-        return filing.cut_to_day(self.now) if row.anonymous else self.now
+        return filing.as_kept(self.now, anonymous=row.anonymous)
 
     def key(self, row: Row[Any]) -> DataKey:
         return DataKey(self.keyring.unwrap(row.data_key))
+
+    def thread(self, row: Row[Any]) -> filing.Thread:
+        """What both sides said about the case, to be written to."""
+        return filing.Thread(self.conn, row.id, self.key(row), self.moment(row), anonymous=row.anonymous)
+
+    def note_event(self, row: Row[Any], event: str, **more: str) -> None:
+        """A line of the system in the thread, sealed like all of it (`bot/console/stories.py` words it)."""
+        self.thread(row).say("system", {"event": event, **more}, staff_id=self.staff_id)
 
     def log(self, deed: str, row: Row[Any] | None, detail: str = "") -> None:
         """Into the audit log, in this transaction. `detail` never has words of a person."""
@@ -184,8 +192,7 @@ class Desk:
         at = self.moment(row)
         reached = telling.reached(contact, row)
         to = "chat" if reached else "mailbox"
-        said = filing.Thread(self.conn, row.id, self.key(row), at, anonymous=row.anonymous)
-        message_id = said.say("staff", {"said": words, "to": to}, staff_id=self.staff_id)
+        message_id = self.thread(row).say("staff", {"said": words, "to": to}, staff_id=self.staff_id)
         self.change(
             row,
             status=status,

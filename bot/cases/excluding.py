@@ -10,7 +10,7 @@ from typing import Any
 
 from sqlalchemy import Row, select
 
-from bot.cases import assigning, exclusions, filing
+from bot.cases import assigning, exclusions
 from bot.cases.desk import Desk, NoSuchCase, NotPossible
 from bot.cases.may import Seen, Staff, may
 from bot.cases.thread import staff_names
@@ -143,5 +143,4 @@ def _note(desk: Desk, row: Row[Any], event: str, name: str, reason: str) -> None
         raise NotPossible(WHY)
     if len(reason) > LONGEST:
         raise NotPossible(TOO_LONG)
-    thread = filing.Thread(desk.conn, row.id, desk.key(row), desk.moment(row), anonymous=row.anonymous)
-    thread.say("system", {"event": event, "reason": f"{name} : {reason}"}, staff_id=desk.staff_id)
+    desk.note_event(row, event, reason=f"{name} : {reason}")

@@ -90,6 +90,11 @@ def cut_to_day(at: datetime) -> datetime:
     return at.replace(hour=0, minute=0, second=0, microsecond=0)
 
 
+def as_kept(at: datetime, *, anonymous: bool) -> datetime:
+    """A moment as a case may keep it: of an anonymous one the day alone."""
+    return cut_to_day(at) if anonymous else at
+
+
 class Filing:
     """What one turn of one person does to cases. `fresh` is the file that came with the very message."""
 
@@ -136,7 +141,7 @@ class Filing:
         if case is None:
             return False
         case = merged.goes_on_in(self.conn, case)
-        at = cut_to_day(self.now) if case.anonymous else self.now
+        at = as_kept(self.now, anonymous=case.anonymous)
         key = DataKey(self.keyring.unwrap(case.data_key))
         thread = Thread(self.conn, case.id, key, at, anonymous=case.anonymous)
         content = self._moved_in(thread, effect.content)
@@ -186,7 +191,7 @@ class Filing:
 def file_case(conn: Connection, keyring: KeyRing, new: New, now: datetime) -> tuple[Filed, "Thread"]:
     """A case without its story yet, and its thread. An anonymous one keeps no contact, channel, language or hour."""
     anonymous = new.anonymous
-    at = cut_to_day(now) if anonymous else now
+    at = as_kept(now, anonymous=anonymous)
     due_at = new.due_at or due(None, new.category, now)
     case_id = new.id or (random_id() if anonymous else uuid7())
     filed = Filed(case_id, _unused_reference(conn), new.receipt or numbers.new_receipt(), due_at)
@@ -208,8 +213,8 @@ def file_case(conn: Connection, keyring: KeyRing, new: New, now: datetime) -> tu
             "in_chat": new.in_chat and not anonymous,
             "entry": new.entry,
             "opened_at": at,
-            "due_at": cut_to_day(due_at) if anonymous else due_at,
-            "promised_at": cut_to_day(due_at) if anonymous else due_at,
+            "due_at": as_kept(due_at, anonymous=anonymous),
+            "promised_at": as_kept(due_at, anonymous=anonymous),
             "last_step_at": at,
             "heard_at": at,
             "data_key": keyring.wrap(key.raw),
@@ -243,7 +248,7 @@ def due_again(row: Row[Any], library: Library | None, now: datetime) -> datetime
     """Until when a person reads what was said now."""
     category = library.categories.get(row.category) if library else None
     due_at = due(library, category, now) if category else row.due_at
-    return cut_to_day(due_at) if row.anonymous else due_at
+    return as_kept(due_at, anonymous=row.anonymous)
 
 
 @dataclass(frozen=True, slots=True)

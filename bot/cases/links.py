@@ -57,8 +57,9 @@ def merge(desk: Desk, reference: str, other: str, version: int | None = None) ->
     for kept in desk.conn.execute(select(EXCLUSIONS).where(EXCLUSIONS.c.case_id == row.id)).all():
         # whom the one names must not read on in the other
         exclusions.exclude(desk.conn, main.id, staff_id=kept.staff_id, office=kept.office or "")
-    _note(desk, row, "merged")
-    _note(desk, main, "joined")
+    # without the other's reference: not everybody who reads the one may know of the other
+    desk.note_event(row, "merged")
+    desk.note_event(main, "joined")
     for one in (row, main):
         desk.log("merge", one)
 
@@ -72,7 +73,7 @@ def part(desk: Desk, reference: str, other: str, library: Library) -> None:
             again = statuses.after(one.status, "reopen") if statuses.can(one.status, "reopen") else one.status
             values = filing.reopening(one, library, desk.now)
             desk.change(one, status=again, last_step_at=desk.moment(one), **values)
-            _note(desk, one, "parted")
+            desk.note_event(one, "parted")
     for one in (row, found):
         desk.log("part", one)
 
@@ -132,9 +133,3 @@ def _how(row: Row[Any], other: Row[Any]) -> str:
     if row.merged_into == other.id:
         return "into"
     return "from" if other.merged_into == row.id else "linked"
-
-
-def _note(desk: Desk, row: Row[Any], event: str) -> None:
-    """Without the other's reference: not everybody who reads the one may know of the other."""
-    said = filing.Thread(desk.conn, row.id, desk.key(row), desk.moment(row), anonymous=row.anonymous)
-    said.say("system", {"event": event}, staff_id=desk.staff_id)

@@ -35,7 +35,7 @@ def keep_out(conn: Connection, keyring: KeyRing, staff_id: uuid.UUID, now: datet
         if staff_id not in exclusions.readers(conn, case.id):
             continue
         if any(exclusions.names(words, staff.name, staff.office) for words in _words(conn, keyring, case)):
-            key, at = DataKey(keyring.unwrap(case.data_key)), filing.cut_to_day(now) if case.anonymous else now
+            key, at = DataKey(keyring.unwrap(case.data_key)), filing.as_kept(now, anonymous=case.anonymous)
             thread = filing.Thread(conn, case.id, key, at, anonymous=case.anonymous)
             exclusions.keep_from(thread, exclusions.Named((staff_id,)))
 

@@ -9,7 +9,7 @@ from sqlalchemy import Row, select, update
 
 from bot.cases import paging
 from bot.cases.desk import Changed, Desk, NotPossible
-from bot.cases.filing import cut_to_day
+from bot.cases.filing import as_kept
 from storage import tables
 
 ALERTS, CASES, STAFF = tables.alerts, tables.cases, tables.staff
@@ -108,7 +108,7 @@ def _case_of(desk: Desk, row: "Row[Any]") -> "Row[Any] | None":
 
 
 def _moment(desk: Desk, case: "Row[Any] | None") -> datetime:
-    return cut_to_day(desk.now) if case is not None and case.anonymous else desk.now
+    return as_kept(desk.now, anonymous=case is not None and case.anonymous)
 
 
 def _shown(desk: Desk, row: "Row[Any]") -> Alert:

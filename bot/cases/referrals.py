@@ -13,7 +13,7 @@ from typing import Any
 import msgspec
 from sqlalchemy import Row, insert, select
 
-from bot.cases import alerts, consenting, consents, filing, search, services, statuses, telling
+from bot.cases import alerts, consenting, consents, search, services, statuses, telling
 from bot.cases.consenting import write
 from bot.cases.desk import Desk, NoSuchCase, NotPossible
 from bot.cases.referred import Answer, Referral, Reminder, answers_of, consented_fields, of_case, read, silent, tellable
@@ -100,7 +100,8 @@ def propose(desk: Desk, reference: str, asked: Asked, library: Library, version:
     values |= {"created_by": desk.staff_id, "created_at": desk.now}
     desk.conn.execute(insert(REFERRALS), {**values, "terms": consents.seal(desk.key(row), terms, referral_id)})
     search.index(desk, row, name)
-    _note(desk, row, "consent_asked", name)  # not the words: they may say who it is, and more people read the thread
+    # not the words: they may say who it is, and more people read the thread
+    desk.note_event(row, "consent_asked", reason=name)
     changes: dict[str, Any] = {"last_step_at": desk.now}
     if asked.way == "chat":
         changes |= {"owed": False, "answered_at": desk.now, "first_answer_at": row.first_answer_at or desk.now}
@@ -120,7 +121,7 @@ def record(desk: Desk, reference: str, referral: str, said: str, how: str, versi
         raise NotPossible(HOW)
     if not consenting.say(desk.conn, desk.key(row), one, consenting.SAID[said], how, desk.now):
         raise NotPossible(NO_LONGER)
-    _note(desk, row, consenting.EVENTS[consenting.SAID[said]], consents.terms_of(desk.key(row), one).service)
+    desk.note_event(row, consenting.EVENTS[consenting.SAID[said]], reason=consents.terms_of(desk.key(row), one).service)
     _touch(desk, row, f"refer: {consenting.SAID[said]}", how)
 
 
@@ -128,7 +129,7 @@ def send(desk: Desk, reference: str, referral: str, version: int | None = None) 
     """The summary was handed to the service; from here on it is its turn."""
     row, one = _of(desk, reference, referral, version)
     _step(desk, one, "send", sent_at=desk.now, remind_at=desk.now + SILENT_FOR)
-    _note(desk, row, "referral_sent", consents.terms_of(desk.key(row), one).service)
+    desk.note_event(row, "referral_sent", reason=consents.terms_of(desk.key(row), one).service)
     _touch(desk, row, "refer: send", status=_referred(row.status))
 
 
@@ -162,7 +163,7 @@ def revoke(desk: Desk, reference: str, referral: str, reason: str, version: int 
         raise NotPossible(WHY)
     _step(desk, one, "revoke", remind_at=desk.now if one.sent_at else None)
     service = consents.terms_of(desk.key(row), one).service
-    _note(desk, row, "consent_revoked", f"{service} : {reason.strip()}")
+    desk.note_event(row, "consent_revoked", reason=f"{service} : {reason.strip()}")
     _touch(desk, row, "refer: revoke")
 
 
@@ -172,7 +173,7 @@ def told_off(desk: Desk, reference: str, referral: str, version: int | None = No
     if one.status != "revoked" or one.remind_at is None:
         raise NotPossible(NO_LONGER)
     _store(desk, one, remind_at=None)
-    _note(desk, row, "referral_ended", consents.terms_of(desk.key(row), one).service)
+    desk.note_event(row, "referral_ended", reason=consents.terms_of(desk.key(row), one).service)
     _touch(desk, row, "refer: told")
 
 
@@ -284,11 +285,6 @@ def _touch(desk: Desk, row: Row[Any], deed: str, detail: str = "", **values: Any
     """Whoever looks at the case is told that something changed."""
     desk.change(row, last_step_at=desk.now, **values)
     desk.log(deed, row, detail)
-
-
-def _note(desk: Desk, row: Row[Any], event: str, reason: str) -> None:
-    thread = filing.Thread(desk.conn, row.id, desk.key(row), desk.moment(row), anonymous=row.anonymous)
-    thread.say("system", {"event": event, "reason": reason}, staff_id=desk.staff_id)
 
 
 def _referred(status: str) -> str:

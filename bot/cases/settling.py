@@ -24,7 +24,7 @@ def settle(cases: filing.Filing, effect: Settle) -> bool:
     deed = "settle" if effect.yes else "unsettle"
     if row is None or not statuses.can(row.status, deed):
         return False
-    at = _moment(row, cases.now)
+    at = filing.as_kept(cases.now, anonymous=row.anonymous)
     if effect.yes:
         values: dict[str, Any] = {"outcome": "settled", "closed_at": at}
     else:
@@ -46,7 +46,7 @@ def lapse(conn: Connection, keyring: KeyRing, library: Library, now: datetime, c
     row = conn.execute(select(CASES).where(CASES.c.id == case_id, _silent(now)).with_for_update()).first()
     if row is None:
         return False
-    at = _moment(row, now)
+    at = filing.as_kept(now, anonymous=row.anonymous)
     _note(conn, keyring, row, at, "lapsed")
     _change(conn, row, "lapse", at, outcome="no_answer", closed_at=at)
     audit.append(conn, at=now, staff="segin", deed="lapse", case_id=row.id)
@@ -77,7 +77,3 @@ def _note(conn: Connection, keyring: KeyRing, row: Row[Any], at: datetime, event
 def _change(conn: Connection, row: Row[Any], deed: str, at: datetime, **values: Any) -> None:
     values |= {"status": statuses.after(row.status, deed), "last_step_at": at, "version": CASES.c.version + 1}
     conn.execute(update(CASES).where(CASES.c.id == row.id).values(values))
-
-
-def _moment(row: Row[Any], now: datetime) -> datetime:
-    return filing.cut_to_day(now) if row.anonymous else now

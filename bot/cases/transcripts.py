@@ -9,7 +9,7 @@ from typing import Any
 import msgspec
 from sqlalchemy import Row, delete, select
 
-from bot.cases import exclusions, filing
+from bot.cases import exclusions
 from bot.cases.desk import Desk, NoSuchCase, NotPossible
 from bot.cases.thread import staff_names
 from bot.contacts import padded
@@ -54,8 +54,7 @@ def write(desk: Desk, reference: str, file_id: str, *, text: str, summary: str, 
     insert = insert_into(desk.conn.dialect.name, TRANSCRIPTS).values(attachment_id=attachment, case_id=row.id, **values)
     desk.conn.execute(insert.on_conflict_do_update(index_elements=["attachment_id"], set_=values))
     if row.restricted:
-        thread = filing.Thread(desk.conn, row.id, desk.key(row), desk.moment(row), anonymous=row.anonymous)
-        exclusions.heed(thread, f"{text} {summary}")
+        exclusions.heed(desk.thread(row), f"{text} {summary}")
     desk.log("transcript", row)
 
 

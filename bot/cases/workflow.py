@@ -62,9 +62,9 @@ def resolve(desk: Desk, reference: str, library: Library, words: str = "", versi
     at, words, to = desk.moment(row), words.strip(), "chat" if contact else "mailbox"
     message_id, answered = None, dict[str, Any]()
     if words:
-        message_id = _thread(desk, row).say("staff", {"said": words, "to": to}, staff_id=desk.staff_id)
+        message_id = desk.thread(row).say("staff", {"said": words, "to": to}, staff_id=desk.staff_id)
         answered = {"owed": False, "answered_at": at, "first_answer_at": row.first_answer_at or at}
-    _note(desk, row, "resolved")
+    desk.note_event(row, "resolved")
     _step(desk, row, "resolve", resolved_at=at, settled=None, **answered)
     if contact is not None:
         _ask(desk, row, contact, library, words, message_id)
@@ -90,7 +90,7 @@ def close(desk: Desk, reference: str, outcome: str, version: int | None = None) 
     row = _found(desk, reference, "close", version)
     if outcome not in statuses.OUTCOMES:
         raise NotPossible("Dites comment le dossier finit.")
-    _note(desk, row, "closed", outcome=outcome)
+    desk.note_event(row, "closed", outcome=outcome)
     _step(desk, row, "close", detail=outcome, outcome=outcome, closed_at=desk.moment(row))
 
 
@@ -100,7 +100,7 @@ def reopen(desk: Desk, reference: str, library: Library, reason: str, version: i
     row = _found(desk, reference, "reopen", version)
     if not reason.strip():
         raise NotPossible("Écrivez pourquoi vous rouvrez ce dossier.")
-    _note(desk, row, "reopened", reason=reason.strip())
+    desk.note_event(row, "reopened", reason=reason.strip())
     _step(desk, row, "reopen", settled=None, **filing.reopening(row, library, desk.now))
     if (contact := _told(contact, row)) is not None:
         telling.tell(desk.conn, contact, Say(Text(key="words:case_reopened")), library, desk.now)
@@ -138,9 +138,9 @@ def restrict(
         raise NotPossible("Choisissez une catégorie que lit la petite équipe formée.")
     told = (message.get("story", message.get("said")) for message in _messages(desk, row))
     written = (f"{one.text} {one.summary}" for one in transcripts.read(desk, row).values())
-    exclusions.heed(_thread(desk, row), *told, *written)
+    exclusions.heed(desk.thread(row), *told, *written)
     due_at = filing.due(library, new, desk.now)
-    _note(desk, row, "restricted")
+    desk.note_event(row, "restricted")
     desk.change(
         row,
         kind=new.kind,
@@ -148,7 +148,7 @@ def restrict(
         restricted=True,
         assignee_id=None,
         status=statuses.after(row.status, "restrict"),
-        due_at=filing.cut_to_day(due_at) if row.anonymous else due_at,
+        due_at=filing.as_kept(due_at, anonymous=row.anonymous),
         owed=True,
         last_step_at=desk.moment(row),
     )
@@ -189,7 +189,7 @@ def keep(desk: Desk, reference: str, reason: str, version: int | None = None, *,
         raise NotPossible("Écrivez pourquoi.")
     if on == row.legal_hold:
         raise NotPossible("C'est déjà fait.")
-    _note(desk, row, "kept" if on else "not_kept", reason=reason.strip())
+    desk.note_event(row, "kept" if on else "not_kept", reason=reason.strip())
     desk.change(row, legal_hold=on)
     desk.log("keep" if on else "keep no more", row)
 
@@ -218,14 +218,6 @@ def _category(key: str, library: Library) -> Category:
     if key not in library.categories:
         raise NotPossible("Choisissez une catégorie.")
     return library.categories[key]
-
-
-def _thread(desk: Desk, row: Row[Any]) -> filing.Thread:
-    return filing.Thread(desk.conn, row.id, desk.key(row), desk.moment(row), anonymous=row.anonymous)
-
-
-def _note(desk: Desk, row: Row[Any], event: str, **more: str) -> None:
-    _thread(desk, row).say("system", {"event": event, **more}, staff_id=desk.staff_id)
 
 
 def _messages(desk: Desk, row: Row[Any]) -> list[dict[str, Any]]:

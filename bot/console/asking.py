@@ -9,7 +9,7 @@ from aiohttp import web
 from multidict import MultiDict, MultiDictProxy
 from sqlalchemy import Connection
 
-from bot.cases.desk import Desk
+from bot.cases.desk import Desk, NoSuchCase
 from bot.cases.may import OPERATOR, Seen, Staff, may
 from bot.channels.webchat.limits import place_of
 from bot.console.navigation import NAVIGATION
@@ -122,6 +122,18 @@ class Ask:
     async def desk(self, work: Callable[[Desk], T]) -> T:
         """What `work` returns, done at the desk of whoever asks, in one transaction."""
         return await self.run(lambda conn: work(Desk(conn, self.console.keyring, self.staff, self.now)))
+
+    async def back_to_case(self, done: str = "") -> web.Response:
+        """To the case that the address names: to the list when it is no longer theirs to see."""
+
+        def sees(desk: Desk) -> bool:
+            try:
+                desk.find(self.reference, "see")
+            except NoSuchCase:
+                return False
+            return True
+
+        return self.go(f"/console/cases/{self.reference}" if await self.desk(sees) else "/console", done)
 
     async def run(self, work: Callable[[Connection], T]) -> T:
         return await self.console.store.run(work)

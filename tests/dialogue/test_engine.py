@@ -657,7 +657,16 @@ HEARD = st.one_of(
     st.integers(1, 60).map(lambda hours: timedelta(hours=hours)),
 )
 CASE = CaseView("c" * 32, "K4T-9QM7", "new", NOW, ("Bonjour",))
-KNOWN = {"cases": (CASE,), "case": (), "answers": ("Bonjour",)}
+REFERRAL = "d" * 32
+KNOWN = {  # what the host may find; for every other thing heard it finds none of it
+    "cases": (CASE,),
+    "case": (),
+    "answers": ("Bonjour",),
+    "restricted": True,
+    "settling": True,
+    "consents": ((REFERRAL, "Oui ou non ?"),),
+    "consent": ("yes", "no"),
+}
 
 
 @settings(max_examples=120, suppress_health_check=list(HealthCheck))
@@ -666,7 +675,7 @@ def test_whatever_is_heard_a_step_waits(things, demonstration, language):
     """No sequence raises; a step always waits (or the dialogue is over), within eight frames; the same inputs give
     the same turn and leave their own conversation as it was; all says can be worded, all taps fit."""
     library, talk, now = real(), Conversation(language=language), NOW
-    taps = ["main/menu:complaint"]
+    taps = ["main/menu:complaint", holding.read_tap(CASE.id)]
     for thing, chance in things:
         if isinstance(thing, timedelta):
             now += thing
@@ -679,7 +688,8 @@ def test_whatever_is_heard_a_step_waits(things, demonstration, language):
         for _ in range(8):
             if not turn.needs:
                 break
-            world = dataclasses.replace(world, known={**world.known, **{n: KNOWN[n.what] for n in turn.needs}})
+            found = {need: KNOWN[need.what] if chance % 2 else type(KNOWN[need.what])() for need in turn.needs}
+            world = dataclasses.replace(world, known={**world.known, **found})
             turn = engine.advance(library, talk, thing, world)
         assert not turn.needs
         assert engine.advance(library, talk, thing, world) == turn

@@ -18,7 +18,7 @@ from tests.cases.test_referrals import words_of
 from tests.conftest import _postgresql_database
 from tests.walk.conftest import free_port, serving
 from tests.walk.console import PASSWORD, Beside, Codes, at_console
-from tests.walk.test_walk_browser import begin, complain
+from tests.walk.test_walk_browser import begin, complain, named_complaint
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(180)]
 
@@ -65,22 +65,6 @@ async def console(browser, desk):
 
     yield open_as
     assert [trouble for one in opened for trouble in one.page.troubles] == []
-
-
-async def named_complaint(phone, story="J'attends depuis huit mois."):
-    """An ordinary complaint with a name, to be answered in the chat."""
-    await begin(phone)
-    await complain(phone)
-    await phone.tap("Oui, avec mon nom")
-    await phone.sees("Quel est votre nom")
-    await phone.write("Awa Diarra")
-    await phone.sees("Quelle organisation")
-    await phone.write("le centre")
-    await phone.sees("Dites ce que vous voulez")
-    await phone.write(story)
-    await phone.tap("Ici")
-    await phone.tap("Envoyer")
-    await phone.sees("Numéro à garder")
 
 
 async def grave_complaint(phone, name=""):

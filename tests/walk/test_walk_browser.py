@@ -19,21 +19,26 @@ async def complain(phone, kind="Un retard, un service"):
     await phone.tap(kind)
 
 
+async def named_complaint(phone, story="J'attends depuis huit mois."):
+    """An ordinary complaint with a name, to be answered in the chat."""
+    await begin(phone)
+    await complain(phone)
+    await phone.tap("Oui, avec mon nom")
+    await phone.sees("Quel est votre nom")
+    await phone.write("Awa Diarra")
+    await phone.sees("Quelle organisation")
+    await phone.write("le centre")
+    await phone.sees("Dites ce que vous voulez")
+    await phone.write(story)
+    await phone.tap("Ici")
+    await phone.tap("Envoyer")
+    await phone.sees("Numéro à garder")
+
+
 async def test_a_named_complaint_is_answered_in_the_open_page(phone, served):
     """The answer given on the command line appears without reloading, and a reply joins the case."""
     here = await phone(served)
-    await begin(here)
-    await complain(here)
-    await here.tap("Oui, avec mon nom")
-    await here.sees("Quel est votre nom")
-    await here.write("Awa Diarra")
-    await here.sees("Quelle organisation")
-    await here.write("le centre")
-    await here.sees("Dites ce que vous voulez")
-    await here.write("J'attends depuis huit mois.")
-    await here.tap("Ici")
-    await here.tap("Envoyer")
-    await here.sees("Numéro à garder")
+    await named_complaint(here)
     (case,) = served.cases()
     assert (case["kind"], case["category"], case["status"], case["anonymous"]) == ("complaint", "delay", "new", False)
     answered = served.segin("cases", "answer", case["reference"], "Votre dossier est chez nous.")

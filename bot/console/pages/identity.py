@@ -7,7 +7,7 @@ from aiohttp import web
 from sqlalchemy import Row
 
 from bot.cases import disclosures, excluding, referred
-from bot.cases.desk import Desk, NoSuchCase
+from bot.cases.desk import Desk
 from bot.console.asking import Ask
 from bot.console.rendering import N_, saying
 from bot.console.routes import route
@@ -178,15 +178,7 @@ async def recuse(ask: Ask) -> web.Response:
 async def _do(ask: Ask, work: Callable[[Desk], None], done: str) -> web.Response:
     """A deed, and back to the case: to the list where it is theirs no more."""
     await ask.desk(work)
-
-    def sees(desk: Desk) -> bool:
-        try:
-            desk.find(ask.reference, "see")
-        except NoSuchCase:
-            return False
-        return True
-
-    return ask.go(_case(ask) if await ask.desk(sees) else "/console", DONE[done])
+    return await ask.back_to_case(DONE[done])
 
 
 def _case(ask: Ask) -> str:

@@ -7,7 +7,7 @@ from aiohttp import web
 from sqlalchemy import Row
 
 from bot.cases import retention, statuses, workflow
-from bot.cases.desk import Desk, NoSuchCase
+from bot.cases.desk import Desk
 from bot.console.asking import Ask
 from bot.console.rendering import N_, saying
 from bot.console.routes import route
@@ -160,15 +160,7 @@ async def keep(ask: Ask) -> web.Response:
 async def _perhaps_gone(ask: Ask, work: Callable[[Desk], None], done: str) -> web.Response:
     """Back to the case, or to the list when it is no longer theirs to see."""
     await ask.desk(work)
-
-    def sees(desk: Desk) -> bool:
-        try:
-            desk.find(ask.reference, "see")
-        except NoSuchCase:
-            return False
-        return True
-
-    return _back(ask, done) if await ask.desk(sees) else ask.go("/console", DONE[done])
+    return await ask.back_to_case(DONE[done])
 
 
 def _back(ask: Ask, done: str) -> web.Response:
