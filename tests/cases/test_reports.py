@@ -227,9 +227,9 @@ async def test_hundreds_at_once_share_a_commit(house, lanes, deliveries):
     await asyncio.gather(*(lanes._serve(who) for who in people))
     commits, right = [], house.store.run
 
-    async def run(work, lane=0):
+    async def run(work, lane=0, **shared):
         commits.append(1)
-        return await right(work, lane)
+        return await right(work, lane, **shared)
 
     house.store.run = run
     told = [(f"id-{n % 80 + 1}", kind) for n, kind in enumerate(["read", "sent", "delivered"] * 80)]

@@ -49,7 +49,7 @@ class Rehearsal:
     def __getattr__(self, name):
         return getattr(self._store, name)
 
-    async def run(self, work, lane=0):
+    async def run(self, work, lane=0, **_):
         def rehearsed(conn):
             raise _RolledBack(work(conn))
 
