@@ -3,6 +3,7 @@
 import re
 
 import pytest
+from msgspec.structs import replace
 
 from bot.cases import disclosures, transcripts
 from bot.cases.desk import Desk
@@ -376,8 +377,6 @@ async def test_the_situation_is_what_was_agreed_to(office):
     facts = {"consent": "agreed", "country": "morocco", "region": "kayes", "lacking": ["identity"], "wish": "secret"}
 
     async def remember(facts):
-        from dataclasses import replace  # noqa: PLC0415
-
         contact.conversation = replace(contact.conversation, facts=facts)
         sealed = contact.seal_conversation()
         await house.store.run(lambda conn: conn.execute(tables.contacts.update().values(conversation=sealed)))
