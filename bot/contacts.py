@@ -116,6 +116,7 @@ class Contact:
                 "is_say": is_say,
                 "cancel": cancel,
                 "attempts": 0,
+                "part": 0,
                 "expires_at": expires,
                 "case_message_id": None,
             }

@@ -1,14 +1,11 @@
 """What one turn asks of us (`Effect`), carried out within the round: before its words, which may name what it made."""
 
 import uuid
-from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import replace
 from datetime import datetime, timedelta
 
 import filetype
+from msgspec.structs import replace
 from sqlalchemy import Connection
-from sqlalchemy.exc import SQLAlchemyError
 
 from bot.cases import alerts, consenting, filing, settling
 from bot.channels.base import Channel, Incoming
@@ -31,23 +28,7 @@ from bot.dialogue.model import (
     World,
     literal,
 )
-from storage import KeyRing, Unavailable
-from storage.engines import trouble
-
-
-@contextmanager
-def alone(conn: Connection) -> Iterator[None]:
-    """What fails in here is undone by itself: a savepoint. (SQLAlchemy's own costs five times as much.)"""
-    conn.exec_driver_sql("SAVEPOINT turn")
-    try:
-        yield
-    except BaseException as error:
-        try:
-            conn.exec_driver_sql("ROLLBACK TO SAVEPOINT turn")
-        except SQLAlchemyError:  # all of the transaction is undone already: what follows would stand outside of it
-            raise Unavailable(trouble(error) or "lost") from error
-        raise
-    conn.exec_driver_sql("RELEASE SAVEPOINT turn")
+from storage import KeyRing
 
 
 def with_file(incoming: Incoming, channel: Channel) -> tuple[Heard, filing.Attachment | None]:

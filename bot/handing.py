@@ -17,7 +17,7 @@ from bot.channels.fitting import fit
 from bot.contacts import Contact
 from bot.dialogue.model import Message
 from bot.lanes import LANES, OUTBOX, PAUSES, Due
-from storage import database_now
+from storage import database_now, many
 
 _BEHIND = (
     select(OUTBOX.c.id)
@@ -86,7 +86,7 @@ def lease(
     fences = dict.fromkeys(first, 1)
     if first:
         lane = {"fence": 1, "owner": worker, "until": now + lanes.LEASE, "not_before": now}
-        conn.execute(_FIRST, [{"contact_id": contact_id, **lane} for contact_id in first])
+        many(conn, _FIRST, [{"contact_id": contact_id, **lane} for contact_id in first])
     if known := list(chosen.keys() - fences.keys()):
         asked = {"ids": known, "now": now, "worker": worker, "end": now + lanes.LEASE}
         fences.update((row.contact_id, row.fence) for row in conn.execute(_TAKE, asked))

@@ -192,7 +192,7 @@ class _Step:
         self.now = database_now(conn)
         self.ended = {one.due.contact_id: one for one in asked if isinstance(one, Ended)}
         self.wanted = {one.contact_id for one in asked if isinstance(one, Take)} - set(self.ended)
-        self.holders: dict[uuid.UUID, str] = {}  # their channel
+        self.holders: dict[uuid.UUID, str] = {}  # channels of those whose lane is asked for
         self.lanes: dict[uuid.UUID, Any] = {}  # rows
         self.pauses: dict[str, datetime] = {}
         self.fences: dict[uuid.UUID, int] = {}  # lanes that are ours from here on
@@ -200,7 +200,10 @@ class _Step:
 
     def run(self) -> list[Due | None]:
         ids = [*self.wanted, *self.ended]
-        self.holders = {row.id: row.channel for row in self.conn.execute(_HOLDERS, {"ids": ids})}
+        # on SQLite nobody else writes: only the channel of those who are new here has to be read
+        holders = list(self.wanted) if self.conn.dialect.name == "sqlite" else ids
+        if holders:
+            self.holders = {row.id: row.channel for row in self.conn.execute(_HOLDERS, {"ids": holders})}
         self.pauses = {row.channel: row.not_before for row in self.conn.execute(select(PAUSES))}
         self._read_lanes(ids)
         if self.ended:
@@ -305,8 +308,8 @@ class _Step:
         """Those whose lane is still ours; it goes on unless the outcome says that it stops."""
         ours = []
         for contact_id, one in self.ended.items():
-            lane = self.lanes.get(contact_id)
-            if contact_id in self.holders and lane is not None and lane.fence == one.due.fence:
+            lane = self.lanes.get(contact_id)  # it goes with its contact
+            if lane is not None and lane.fence == one.due.fence:
                 ours.append(one)
         self._went([one for one in ours if isinstance(one.outcome, Sent)])
         answered = {one.due.channel for one in ours if isinstance(one.outcome, Sent | GiveUp | Blocked | Closed)}

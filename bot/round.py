@@ -4,16 +4,17 @@ Contacts are locked and read, what was seen is dropped, every turn is computed, 
 turn with effects runs in a savepoint of its own, so that a fault in it undoes it alone.
 """
 
-import asyncio
+import dataclasses
 import logging
 import traceback
 import uuid
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
 import msgspec
+from msgspec.structs import replace
 from sqlalchemy import Connection, bindparam, delete, insert, select, update
 
 from bot import contacts
@@ -26,13 +27,13 @@ from bot.dialogue.flow import Library
 from bot.dialogue.letters import clean
 from bot.dialogue.model import Conversation, Effect, Forget, Heard, Say, Text, Turn, World
 from bot.dialogue.rules import has_consented
-from bot.effects import Effects, alone, with_file
+from bot.effects import Effects, with_file
 from bot.handing import Ready, first_of
 from bot.lanes import Due
 from bot.wording import word
-from storage import KeyRing, insert_into, tables
+from storage import KeyRing, insert_into, many, tables
 from storage import Unavailable as StorageUnavailable
-from storage.engines import trouble
+from storage.engines import alone, trouble
 
 log = logging.getLogger(__name__)
 
@@ -53,7 +54,6 @@ class Entry:
     incoming: Incoming
     address_index: bytes
     message_index: bytes
-    told: "asyncio.Future[Told]"
     failed: bool = False  # its turn can't be written: it is set aside
 
 
@@ -90,6 +90,8 @@ _WAITING = (
     .where(OUTBOX.c.contact_id.in_(bindparam("contacts", expanding=True)), OUTBOX.c.seq > 0)
     .order_by(OUTBOX.c.seq)
 )
+_HEAR = insert(HEARD)
+_SAY = insert(OUTBOX)
 _ADVANCE = (
     update(CONTACTS)
     .where(CONTACTS.c.id == bindparam("contact"))
@@ -368,12 +370,9 @@ class Round:
         )
 
     def _write(self) -> None:
-        if self.heard_rows:
-            self.conn.execute(insert(HEARD), self.heard_rows)
-        if self.advanced:
-            self.conn.execute(_ADVANCE, [self._advanced_row(contact) for contact in self.advanced])
-        if self.outgoing:
-            self.conn.execute(insert(OUTBOX), self.outgoing)
+        many(self.conn, _HEAR, self.heard_rows)
+        many(self.conn, _ADVANCE, [self._advanced_row(contact) for contact in self.advanced])
+        many(self.conn, _SAY, self.outgoing)
 
     def _advanced_row(self, contact: Contact) -> dict[str, Any]:
         consented = has_consented(contact.conversation.facts)
@@ -397,4 +396,4 @@ class Unwritable(Exception):
 
 def replace_contact(contact: Contact) -> Contact:
     """The contact as it was before its turn."""
-    return replace(contact, outgoing=[])
+    return dataclasses.replace(contact, outgoing=[])

@@ -6,6 +6,7 @@ from storage.columns import Id, Moment
 from storage.crypto import DataKey, KeyRing
 from storage.errors import Aborted, BadKeys, StorageError, Tampered, Unavailable, UnknownKey
 from storage.ids import random_id, uuid7
+from storage.many import many
 from storage.migrate import is_current, upgrade
 from storage.store import Store, Work, database_now, insert_into
 
@@ -29,6 +30,7 @@ __all__ = [
     "database_now",
     "insert_into",
     "is_current",
+    "many",
     "random_id",
     "tables",
     "upgrade",

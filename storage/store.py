@@ -4,16 +4,18 @@ A **work** is a function of a connection. It runs in one transaction in a writer
 keeps its connection from one work to the next, so that a turn pays for its statements alone.
 
 Works of one lane run one after the other in the order they were asked for: SQLite has a single writer anyway,
-and on PostgreSQL the lane picks the writer.
+and on PostgreSQL the lane picks the writer. On SQLite, works that wait beside each other and say that they may do
+share one transaction: one commit, one fsync.
 """
 
 import asyncio
 from collections import deque
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from types import TracebackType
-from typing import Self, TypeVar
+from typing import Any, Self, TypeVar
 
 from sqlalchemy import Connection, Engine, Table, func, select
 from sqlalchemy.dialects import postgresql, sqlite
@@ -53,7 +55,7 @@ class Store:
         self._writer_count = 1 if self.dialect == "sqlite" else writers
         self._reader_count = readers
         self._busy_seconds = busy_seconds
-        self._writers: list[tuple[ThreadPoolExecutor, _Line]] = []
+        self._writers: list[_Writer] = []
         self._readers: ThreadPoolExecutor | None = None
         self._free_readers: deque[_Line] = deque()
 
@@ -64,7 +66,7 @@ class Store:
         writing = open_engine(self.url, busy_seconds=self._busy_seconds)
         reading = open_engine(self.url, reading=True, busy_seconds=self._busy_seconds)
         self._writers = [
-            (ThreadPoolExecutor(1, f"segin-writer-{number}"), _Line(writing, reading=False, anchor=self._anchor))
+            _Writer(f"segin-writer-{number}", _Line(writing, reading=False, anchor=self._anchor))
             for number in range(self._writer_count)
         ]
         self._readers = ThreadPoolExecutor(self._reader_count, "segin-reader")
@@ -79,12 +81,8 @@ class Store:
             readers.shutdown()
         while self._free_readers:
             self._free_readers.pop().hang_up()
-        for (
-            thread,
-            line,
-        ) in writers:  # last, so that SQLite tidies up its log with a connection that may write
-            thread.shutdown()
-            line.hang_up()
+        for writer in writers:  # last, so that SQLite tidies up its log with a connection that may write
+            writer.close()
 
     def __enter__(self) -> Self:
         return self.open()
@@ -96,15 +94,19 @@ class Store:
 
     # ------------------------------------------------------------ work
 
-    async def run(self, work: Work[T], lane: int = 0) -> T:
+    async def run(self, work: Work[T], lane: int = 0, *, shared: bool = False) -> T:
         """What `work` returns, after its transaction was committed.
 
         Raises `Unavailable` when the database cannot be used; whatever else goes wrong in `work` comes out
         as it is, after a rollback. `work` must not commit, and must return plain values: a result still to
         be read from the connection is gone by then. Cancelling drops a work that still waits; one that has
         begun runs to its end and is stored.
+
+        A `shared` work may stand in one transaction with others that say so, and what it raises undoes them all:
+        what may fail in it by itself belongs into `alone`.
         """
-        return await asyncio.wrap_future(self._write(work, lane))
+        # on PostgreSQL commits are gathered by the server, and who locks more than one work's rows may deadlock
+        return await asyncio.wrap_future(self._write(work, lane, shared=shared and self.dialect == "sqlite"))
 
     async def read(self, work: Work[T]) -> T:
         """What `work` returns, having read one consistent state; it cannot write. Errors as in `run`."""
@@ -116,8 +118,7 @@ class Store:
         A reader at work keeps part of it; it goes the next time. Raises `Unavailable`.
         """
         if self.dialect == "sqlite" and self._writers:
-            thread, line = self._writers[0]
-            await asyncio.wrap_future(thread.submit(line.scrub))
+            await asyncio.wrap_future(self._writers[0].scrub())
 
     def run_now(self, work: Work[T], lane: int = 0) -> T:
         """As `run`, for the command line: waits in the caller's thread."""
@@ -127,11 +128,10 @@ class Store:
         """As `read`, for the command line: waits in the caller's thread."""
         return self._read(work).result()
 
-    def _write(self, work: Work[T], lane: int) -> "Future[T]":
+    def _write(self, work: Work[T], lane: int, *, shared: bool = False) -> "Future[T]":
         if not self._writers:
             raise Unavailable("closed")
-        thread, line = self._writers[lane % len(self._writers)]
-        return thread.submit(line.run, work)
+        return self._writers[lane % len(self._writers)].submit(work, shared=shared)
 
     def _read(self, work: Work[T]) -> "Future[T]":
         if self._readers is None:
@@ -144,6 +144,58 @@ class Store:
             return line.run(work)
         finally:
             self._free_readers.append(line)
+
+
+@dataclass(slots=True, eq=False)
+class _Job:
+    """A work on its way to the writer's thread."""
+
+    work: Work[Any]
+    shared: bool
+    future: "Future[Any]" = field(default_factory=Future)
+
+
+class _Writer:
+    """A thread that holds a connection, and the works that wait for it."""
+
+    def __init__(self, name: str, line: "_Line") -> None:
+        self._thread, self._line = ThreadPoolExecutor(1, name), line
+        self._waiting: deque[_Job] = deque()
+
+    def submit(self, work: Work[T], *, shared: bool) -> "Future[T]":
+        job = _Job(work, shared)
+        self._waiting.append(job)
+        self._thread.submit(self._go)  # one for each: those that find nothing any more return at once
+        return job.future
+
+    def scrub(self) -> "Future[None]":
+        return self._thread.submit(self._line.scrub)
+
+    def close(self) -> None:
+        self._thread.shutdown()
+        self._line.hang_up()
+
+    def _go(self) -> None:
+        jobs = self._next()
+        if not jobs:
+            return
+        try:
+            results = self._line.run(lambda conn: [job.work(conn) for job in jobs])
+        except BaseException as error:  # noqa: BLE001 - whoever asked is told
+            for job in jobs:
+                job.future.set_exception(error)
+        else:
+            for job, result in zip(jobs, results, strict=True):
+                job.future.set_result(result)
+
+    def _next(self) -> list[_Job]:
+        """The work whose turn it is, and those behind it that share with it."""
+        jobs: list[_Job] = []
+        while self._waiting and (not jobs or (jobs[0].shared and self._waiting[0].shared)):
+            job = self._waiting.popleft()
+            if job.future.set_running_or_notify_cancel():
+                jobs.append(job)
+        return jobs
 
 
 class _Line:

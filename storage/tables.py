@@ -16,7 +16,6 @@ from sqlalchemy import (
     ForeignKey,
     Index,
     Integer,
-    LargeBinary,
     MetaData,
     String,
     Table,
@@ -26,7 +25,7 @@ from sqlalchemy import (
     true,
 )
 
-from storage.columns import Id, Moment, Place
+from storage.columns import Bytes, Id, Moment, Place
 
 metadata = MetaData(
     naming_convention={
@@ -53,10 +52,10 @@ contacts = Table(
     metadata,
     Column("id", Id(), primary_key=True),
     Column("channel", String, nullable=False),
-    Column("address_index", LargeBinary, nullable=False),  # KeyRing.index("address", channel, address)
-    Column("address", LargeBinary, nullable=False),  # sealed
-    Column("data_key", LargeBinary, nullable=False),  # wrapped
-    Column("conversation", LargeBinary, nullable=False),  # sealed
+    Column("address_index", Bytes, nullable=False),  # KeyRing.index("address", channel, address)
+    Column("address", Bytes, nullable=False),  # sealed
+    Column("data_key", Bytes, nullable=False),  # wrapped
+    Column("conversation", Bytes, nullable=False),  # sealed
     Column("last_seq", Integer, nullable=False, default=0),  # of the outbox row written last
     Column("consented_at", Moment),
     Column("draft_until", Moment),  # before consent: when what was said is dropped
@@ -73,11 +72,11 @@ contacts = Table(
 heard = Table(
     "heard",
     metadata,
-    Column("address_index", LargeBinary, primary_key=True),
-    Column("message_index", LargeBinary, primary_key=True),  # KeyRing.index("message", id)
+    Column("address_index", Bytes, primary_key=True),
+    Column("message_index", Bytes, primary_key=True),  # KeyRing.index("message", id)
     Column("at", Moment, nullable=False),
     Column("expires_at", Moment),  # none: kept while the contact is
-    Column("failed", LargeBinary),  # sealed: the raw message of a turn that raised
+    Column("failed", Bytes),  # sealed: the raw message of a turn that raised
     Column("failure", String),  # exception class and place in the code, no content
     _index_where("heard", "expires_at", "expires_at IS NOT NULL"),
     _index_where("heard", "at", "failed IS NOT NULL"),
@@ -92,7 +91,7 @@ outbox = Table(
     Column("contact_id", Id(), ForeignKey("contacts.id", ondelete="CASCADE"), nullable=False),
     Column("seq", Integer, nullable=False),
     Column("due_at", Moment, nullable=False),
-    Column("body", LargeBinary, nullable=False),  # sealed: a Message, or a Say
+    Column("body", Bytes, nullable=False),  # sealed: a Message, or a Say
     Column("is_say", Boolean, nullable=False, default=False),  # a Say not yet worded: said in the future
     Column("cancel", String),  # the name by which CallOff finds it
     Column("attempts", Integer, nullable=False, default=0),
@@ -125,7 +124,7 @@ lanes = Table(
 deliveries = Table(
     "deliveries",
     metadata,
-    Column("message_index", LargeBinary, primary_key=True),  # KeyRing.index("delivery", channel, provider's id)
+    Column("message_index", Bytes, primary_key=True),  # KeyRing.index("delivery", channel, provider's id)
     Column("contact_id", Id(), ForeignKey("contacts.id", ondelete="CASCADE"), nullable=False, index=True),
     Column("outbox_id", Id(), nullable=False),  # the row may be gone
     Column("part", Integer, nullable=False),  # of a message that went as several
@@ -169,13 +168,13 @@ cases = Table(
     Column("promised_at", Moment),  # the first due_at
     Column("last_step_at", Moment, nullable=False),
     Column("in_chat", Boolean, nullable=False, default=True),  # staff may answer into the chat
-    Column("data_key", LargeBinary, nullable=False),  # wrapped
-    Column("receipt_index", LargeBinary, nullable=False, unique=True),  # KeyRing.index("receipt", digits)
+    Column("data_key", Bytes, nullable=False),  # wrapped
+    Column("receipt_index", Bytes, nullable=False, unique=True),  # KeyRing.index("receipt", digits)
     Column("outcome", String),
     Column("version", Integer, nullable=False, default=1, server_default="1"),  # grows with each deed of staff
     Column("assignee_id", Id()),
     Column("entry", String),  # how it came, if not by chat: hotline, suggestion_box, walk_in, relay
-    Column("external_id", LargeBinary),  # sealed: its number in another system
+    Column("external_id", Bytes),  # sealed: its number in another system
     Column("legal_hold", Boolean, nullable=False, default=False, server_default=false()),  # does not expire
     Column("heard_at", Moment),  # the person's last words
     Column("first_answer_at", Moment),
@@ -207,7 +206,7 @@ case_messages = Table(
     Column("author", String, nullable=False),
     Column("staff_id", Id()),
     Column("at", Moment, nullable=False),
-    Column("body", LargeBinary, nullable=False),  # sealed
+    Column("body", Bytes, nullable=False),  # sealed
     UniqueConstraint("case_id", "position"),  # finds a case's messages, too
     CheckConstraint("author IN ('person', 'staff', 'system')", name="author"),
     sqlite_with_rowid=False,
@@ -228,7 +227,7 @@ attachments = Table(
     Column("media_type", String, nullable=False),
     Column("size", Integer, nullable=False),  # bytes, before sealing
     Column("created_at", Moment, nullable=False),
-    Column("bytes", LargeBinary, nullable=False),  # sealed; last, so that the rest is read without it
+    Column("bytes", Bytes, nullable=False),  # sealed; last, so that the rest is read without it
     CheckConstraint("(contact_id IS NULL) <> (case_id IS NULL)", name="one_owner"),
 )
 
@@ -239,7 +238,7 @@ fetches = Table(
     metadata,
     Column("attachment_id", Id(), ForeignKey("attachments.id", ondelete="CASCADE"), primary_key=True),
     Column("channel", String, nullable=False),
-    Column("ref", LargeBinary, nullable=False),  # sealed under the attachment's owner: the provider's id
+    Column("ref", Bytes, nullable=False),  # sealed under the attachment's owner: the provider's id
     Column("tries", Integer, nullable=False, default=0),
     Column("fence", Integer, nullable=False, default=0),  # grows with each lease
     Column("until", Moment),  # when the lease runs out (database clock)
@@ -256,7 +255,7 @@ notes = Table(
     Column("case_id", Id(), ForeignKey("cases.id", ondelete="CASCADE"), nullable=False, index=True),
     Column("staff_id", Id(), nullable=False),
     Column("at", Moment, nullable=False),
-    Column("body", LargeBinary, nullable=False),  # sealed under the case's key
+    Column("body", Bytes, nullable=False),  # sealed under the case's key
     sqlite_with_rowid=False,
 )
 
@@ -277,7 +276,7 @@ reply_drafts = Table(
     Column("case_id", Id(), ForeignKey("cases.id", ondelete="CASCADE"), primary_key=True),
     Column("staff_id", Id(), primary_key=True),
     Column("at", Moment, nullable=False),
-    Column("body", LargeBinary, nullable=False),  # sealed under the case's key
+    Column("body", Bytes, nullable=False),  # sealed under the case's key
     sqlite_with_rowid=False,
 )
 
@@ -285,7 +284,7 @@ reply_drafts = Table(
 case_words = Table(
     "case_words",
     metadata,
-    Column("word", LargeBinary, primary_key=True),  # KeyRing.index("word", folded word)
+    Column("word", Bytes, primary_key=True),  # KeyRing.index("word", folded word)
     Column("case_id", Id(), ForeignKey("cases.id", ondelete="CASCADE"), primary_key=True, index=True),
     sqlite_with_rowid=False,
 )
@@ -306,7 +305,7 @@ transcripts = Table(
     Column("case_id", Id(), ForeignKey("cases.id", ondelete="CASCADE"), nullable=False, index=True),
     Column("staff_id", Id(), nullable=False),
     Column("at", Moment, nullable=False),
-    Column("body", LargeBinary, nullable=False),  # sealed under the case's key: {"text", "summary", "language"}
+    Column("body", Bytes, nullable=False),  # sealed under the case's key: {"text", "summary", "language"}
     sqlite_with_rowid=False,
 )
 
@@ -330,7 +329,7 @@ disclosures = Table(
     Column("case_id", Id(), ForeignKey("cases.id", ondelete="CASCADE"), nullable=False, index=True),
     Column("asked_by", Id(), nullable=False),
     Column("asked_at", Moment, nullable=False),
-    Column("reason", LargeBinary, nullable=False),  # sealed under the case's key
+    Column("reason", Bytes, nullable=False),  # sealed under the case's key
     Column("decided_by", Id()),
     Column("decided_at", Moment),
     Column("granted", Boolean),
@@ -349,12 +348,12 @@ referrals = Table(
     Column("status", String, nullable=False),
     Column("created_by", Id(), nullable=False),
     Column("created_at", Moment, nullable=False),
-    Column("terms", LargeBinary, nullable=False),  # sealed under the case's key: the words agreed to, what may be told
+    Column("terms", Bytes, nullable=False),  # sealed under the case's key: the words agreed to, what may be told
     Column("consented_at", Moment),
     Column("sent_at", Moment),
     Column("remind_at", Moment),
     Column("answered_at", Moment),
-    Column("answer", LargeBinary),  # sealed under the case's key
+    Column("answer", Bytes),  # sealed under the case's key
     Column("version", Integer, nullable=False, default=1, server_default="1"),
     _index_where("referrals", "remind_at", "remind_at IS NOT NULL"),
     sqlite_with_rowid=False,
@@ -411,7 +410,7 @@ revision_files = Table(
     metadata,
     Column("number", Integer, ForeignKey("revisions.number", ondelete="CASCADE"), primary_key=True),
     Column("path", String, primary_key=True),
-    Column("content", LargeBinary, nullable=False),
+    Column("content", Bytes, nullable=False),
 )
 
 # ---------------------------------------------------------------- keys
@@ -421,7 +420,7 @@ key_mark = Table(
     "key_mark",
     metadata,
     Column("id", Integer, primary_key=True, autoincrement=False),
-    Column("mark", LargeBinary, nullable=False),  # KeyRing.index("keys")
+    Column("mark", Bytes, nullable=False),  # KeyRing.index("keys")
     CheckConstraint("id = 1", name="one_row"),
 )
 
@@ -440,12 +439,12 @@ staff = Table(
     Column("disabled_at", Moment),
     Column("office", String, nullable=False, default="", server_default=""),  # as exclusions name it
     Column("language", String, nullable=False, default="fr", server_default="fr"),  # of the console
-    Column("data_key", LargeBinary),  # wrapped
+    Column("data_key", Bytes),  # wrapped
     Column("password", String),  # Argon2id, with its parameters; none: not set up
-    Column("totp", LargeBinary),  # sealed: the secret of the one-time codes
+    Column("totp", Bytes),  # sealed: the secret of the one-time codes
     Column("totp_step", BigInteger),  # the step of the last code taken: none counts twice
-    Column("ways", LargeBinary),  # sealed: how to page them, {"email": …, "telegram": …}
-    Column("setup_index", LargeBinary),  # KeyRing.index("setup", code): lets them choose a password, once
+    Column("ways", Bytes),  # sealed: how to page them, {"email": …, "telegram": …}
+    Column("setup_index", Bytes),  # KeyRing.index("setup", code): lets them choose a password, once
     Column("setup_until", Moment),
     Column("cleared_at", Moment),  # since when, and by whom: those who are cleared are told of each other
     Column("cleared_by", String),
@@ -456,7 +455,7 @@ staff = Table(
 sessions = Table(
     "sessions",
     metadata,
-    Column("token_index", LargeBinary, primary_key=True),  # KeyRing.index("session", token)
+    Column("token_index", Bytes, primary_key=True),  # KeyRing.index("session", token)
     Column("staff_id", Id(), ForeignKey("staff.id", ondelete="CASCADE"), nullable=False, index=True),
     Column("csrf", String, nullable=False),
     Column("created_at", Moment, nullable=False),
@@ -468,7 +467,7 @@ sessions = Table(
 login_failures = Table(
     "login_failures",
     metadata,
-    Column("who", LargeBinary, primary_key=True),  # KeyRing.index("login", name, address)
+    Column("who", Bytes, primary_key=True),  # KeyRing.index("login", name, address)
     Column("times", Integer, nullable=False),
     Column("last_at", Moment, nullable=False),
     sqlite_with_rowid=False,
@@ -495,6 +494,6 @@ audit_log = Table(
     Column("deed", String, nullable=False),
     Column("case_id", Id()),
     Column("detail", String, nullable=False),
-    Column("previous", LargeBinary, nullable=False),
-    Column("hash", LargeBinary, nullable=False),
+    Column("previous", Bytes, nullable=False),
+    Column("hash", Bytes, nullable=False),
 )

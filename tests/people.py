@@ -8,11 +8,11 @@ import itertools
 import json
 import uuid
 from collections.abc import Iterable
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, ClassVar
 
+from msgspec.structs import replace
 from sqlalchemy import func, select
 
 from bot import contacts, pages

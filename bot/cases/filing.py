@@ -18,7 +18,7 @@ from bot.cases import exclusions, merged, numbers, statuses
 from bot.contacts import Contact
 from bot.dialogue.flow import Category, Library
 from bot.dialogue.model import AddToCase, OpenCase, Text, literal
-from storage import DataKey, KeyRing, database_now, random_id, tables, uuid7
+from storage import DataKey, KeyRing, database_now, many, random_id, tables, uuid7
 
 CASES, MESSAGES, FILES, OUTBOX = tables.cases, tables.case_messages, tables.attachments, tables.outbox
 FETCHES = tables.fetches
@@ -196,31 +196,32 @@ def file_case(conn: Connection, keyring: KeyRing, new: New, now: datetime) -> tu
     case_id = new.id or (random_id() if anonymous else uuid7())
     filed = Filed(case_id, _unused_reference(conn), new.receipt or numbers.new_receipt(), due_at)
     key = DataKey.new()
-    conn.execute(
-        _OPEN,
-        {
-            "id": filed.id,
-            "reference": filed.reference,
-            "contact_id": None if anonymous else new.contact_id,
-            "kind": new.kind,
-            "category": new.category.key,
-            "status": "new",
-            "restricted": new.category.restricted,
-            "anonymous": anonymous,
-            "region": new.region,
-            "language": None if anonymous else new.language,
-            "channel": None if anonymous else new.channel,
-            "in_chat": new.in_chat and not anonymous,
-            "entry": new.entry,
-            "opened_at": at,
-            "due_at": as_kept(due_at, anonymous=anonymous),
-            "promised_at": as_kept(due_at, anonymous=anonymous),
-            "last_step_at": at,
-            "heard_at": at,
-            "data_key": keyring.wrap(key.raw),
-            "receipt_index": keyring.index("receipt", filed.receipt),
-        },
-    )
+    row = {
+        "id": filed.id,
+        "reference": filed.reference,
+        "contact_id": None if anonymous else new.contact_id,
+        "kind": new.kind,
+        "category": new.category.key,
+        "status": "new",
+        "restricted": new.category.restricted,
+        "anonymous": anonymous,
+        "region": new.region,
+        "language": None if anonymous else new.language,
+        "channel": None if anonymous else new.channel,
+        "in_chat": new.in_chat and not anonymous,
+        "entry": new.entry,
+        "opened_at": at,
+        "due_at": as_kept(due_at, anonymous=anonymous),
+        "promised_at": as_kept(due_at, anonymous=anonymous),
+        "last_step_at": at,
+        "heard_at": at,
+        "data_key": keyring.wrap(key.raw),
+        "receipt_index": keyring.index("receipt", filed.receipt),
+        "owed": True,
+        "version": 1,
+        "legal_hold": False,
+    }
+    many(conn, _OPEN, [row])
     return filed, Thread(conn, filed.id, key, at, anonymous=anonymous)
 
 
@@ -273,18 +274,16 @@ class Thread:
         message_id = self.new_id()
         if position is None:
             position = (self.conn.execute(_LAST, {"case": self.case_id}).scalar() or 0) + 1
-        self.conn.execute(
-            _SAY,
-            {
-                "id": message_id,
-                "case_id": self.case_id,
-                "position": position,
-                "author": author,
-                "staff_id": staff_id,
-                "at": self.at,
-                "body": self.key.seal(msgspec.json.encode(body), "case_message", message_id.bytes),
-            },
-        )
+        row = {
+            "id": message_id,
+            "case_id": self.case_id,
+            "position": position,
+            "author": author,
+            "staff_id": staff_id,
+            "at": self.at,
+            "body": self.key.seal(msgspec.json.encode(body), "case_message", message_id.bytes),
+        }
+        many(self.conn, _SAY, [row])
         return message_id
 
 

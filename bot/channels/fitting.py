@@ -9,10 +9,12 @@
 What fits already comes back as it is.
 """
 
+import dataclasses
 import re
 import unicodedata
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
+
+from msgspec.structs import replace
 
 from bot.channels.base import Capabilities
 from bot.dialogue.model import Button, Message
@@ -36,7 +38,7 @@ HINT = 120  # letters kept free for "write the numbers"
 def _with_room(capabilities: Capabilities, needed: int) -> Capabilities:
     """The same channel with shorter texts: so much is added to each of them."""
     room = min(needed + HINT, capabilities.rows_body // 2)
-    return replace(
+    return dataclasses.replace(
         capabilities,
         text=capabilities.text - room,
         body=capabilities.body - min(room, capabilities.body // 2),

@@ -1,6 +1,6 @@
 """Drafts: what was said in a dialogue that is not finished, and must not stay there for long."""
 
-from dataclasses import replace
+from msgspec.structs import replace
 
 from bot.dialogue.flow import Library
 from bot.dialogue.model import Conversation, Frame

@@ -15,7 +15,7 @@ What is heard is tried in this order, and the first that knows it has it:
 What a turn does to where a person stands is in `moves`.
 """
 
-from dataclasses import replace
+from msgspec.structs import replace
 
 from bot.dialogue import holding, leading, matching, safety
 from bot.dialogue.flow import Library

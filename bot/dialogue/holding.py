@@ -4,7 +4,7 @@ A tap of these names a case by its id. It counts only for the contact whose case
 somebody made up gets the same words as any stale one.
 """
 
-from dataclasses import replace
+from msgspec.structs import replace
 
 from bot.dialogue import matching
 from bot.dialogue.flow import Library

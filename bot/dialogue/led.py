@@ -5,7 +5,7 @@ The word is remembered as a fact until the menu is reached. Whoever is in the mi
 of it; words that name no flow are passed over.
 """
 
-from dataclasses import replace
+from msgspec.structs import replace
 
 from bot.dialogue import matching
 from bot.dialogue.flow import Library

@@ -3,12 +3,14 @@
 A **Heard** is one thing a person said. A **Conversation** is where they stand: a stack of **Frames**,
 one per flow, the topmost speaking. `engine.advance` turns both into a **Turn**: the next conversation,
 the **Says** (what is said, before words are chosen) and the **Effects** the host carries out.
-All of it is frozen: a turn that fails leaves nothing half done.
+All of it is frozen: a turn that fails leaves nothing half done. (Structs: a frozen dataclass takes ten times as long
+to make, and a turn makes hundreds.)
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from datetime import datetime
+
+from msgspec import Struct, field
 
 SOURCE_LANGUAGE = "fr"  # editors write it; every other language is made from it
 MAX_TAP_BYTES = 64  # Telegram's callback_data; kept for every channel
@@ -17,8 +19,7 @@ MAX_TAP_BYTES = 64  # Telegram's callback_data; kept for every channel
 # ---------------------------------------------------------------- what is heard
 
 
-@dataclass(frozen=True, slots=True)
-class File:
+class File(Struct, frozen=True):
     """A voice note, photo or document; its bytes are an attachment row, found by `id`."""
 
     id: str
@@ -26,16 +27,14 @@ class File:
     seconds: int = 0
 
 
-@dataclass(frozen=True, slots=True)
-class Place:
+class Place(Struct, frozen=True):
     """A point on earth, in degrees (WGS 84)."""
 
     latitude: float
     longitude: float
 
 
-@dataclass(frozen=True, slots=True)
-class Heard:
+class Heard(Struct, frozen=True):
     """One thing a person said.
 
     `kind` is "text", "tap", "voice", "photo", "document", "location", "start" (the chat was opened)
@@ -62,8 +61,7 @@ class Heard:
 # ---------------------------------------------------------------- what is said
 
 
-@dataclass(frozen=True, slots=True)
-class Text:
+class Text(Struct, frozen=True):
     """Words not yet chosen: exactly one of these is set.
 
     - `key`: a text of the library, with `values` for its placeholders (dotted names: "case.reference")
@@ -84,16 +82,14 @@ def literal(words: object) -> Text:
     return Text(literal=str(words))
 
 
-@dataclass(frozen=True, slots=True)
-class Option:
+class Option(Struct, frozen=True):
     """One thing that can be tapped; `tap` is what comes back (≤ 64 bytes)."""
 
     tap: str
     label: Text
 
 
-@dataclass(frozen=True, slots=True)
-class Say:
+class Say(Struct, frozen=True):
     """What is said, before words are chosen."""
 
     text: Text
@@ -109,8 +105,7 @@ Answer = str | int | float | list[str] | dict[str, object]
 or a file or place as `{"kind": "voice", "id": …, "seconds": 12}` / `{"kind": "location", "latitude": …}`."""
 
 
-@dataclass(frozen=True, slots=True)
-class Frame:
+class Frame(Struct, frozen=True):
     """One flow under way. `trail` holds the waiting steps behind this one that Back may return to."""
 
     flow: str
@@ -120,8 +115,7 @@ class Frame:
     answered: bool = False  # the step that waits has its answer; another flow came between
 
 
-@dataclass(frozen=True, slots=True)
-class Hold:
+class Hold(Struct, frozen=True):
     """Staff and the person write to each other; what the person says joins the case."""
 
     case: str
@@ -129,8 +123,7 @@ class Hold:
     depth: int  # frames at its start; what is called on top of them (help, distress) runs as ever
 
 
-@dataclass(frozen=True, slots=True)
-class Conversation:
+class Conversation(Struct, frozen=True):
     """Where a contact stands. `frames[-1]` speaks; no frames: not begun."""
 
     language: str = ""
@@ -149,8 +142,7 @@ class Conversation:
 # ---------------------------------------------------------------- what a turn asks of the host
 
 
-@dataclass(frozen=True, slots=True)
-class OpenCase:
+class OpenCase(Struct, frozen=True):
     """File a request or complaint. `story` is what people will read, by answer name.
 
     An anonymous case keeps nothing that leads to the person: random id, times cut to the day, no contact.
@@ -164,8 +156,7 @@ class OpenCase:
     in_chat: bool = True  # staff may answer in the chat; if not, the answer waits for the receipt
 
 
-@dataclass(frozen=True, slots=True)
-class AddToCase:
+class AddToCase(Struct, frozen=True):
     """What the person said joins a case: their own (`case`, an id) or the one of a `receipt`."""
 
     content: object
@@ -173,8 +164,7 @@ class AddToCase:
     receipt: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Settle:
+class Settle(Struct, frozen=True):
     """The person said whether their case is settled: their own (`case`, an id) or the one of a `receipt`."""
 
     yes: bool
@@ -182,28 +172,24 @@ class Settle:
     receipt: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Consent:
+class Consent(Struct, frozen=True):
     """The person said whether a service may be told of them: "yes", "no", or "revoke" of an earlier yes."""
 
     referral: str
     said: str
 
 
-@dataclass(frozen=True, slots=True)
-class Forget:
+class Forget(Struct, frozen=True):
     """Erase the person: conversation, drafts, keys, pending sends and media."""
 
 
-@dataclass(frozen=True, slots=True)
-class Alert:
+class Alert(Struct, frozen=True):
     """Somebody may be in danger: what kind, never what they wrote."""
 
     kind: str
 
 
-@dataclass(frozen=True, slots=True)
-class Later:
+class Later(Struct, frozen=True):
     """Say something at `due`, unless `cancel` (a name) was called off before."""
 
     say: Say
@@ -211,8 +197,7 @@ class Later:
     cancel: str
 
 
-@dataclass(frozen=True, slots=True)
-class CallOff:
+class CallOff(Struct, frozen=True):
     """Drop what was to be said later under this name."""
 
     cancel: str
@@ -221,16 +206,14 @@ class CallOff:
 Effect = OpenCase | AddToCase | Settle | Consent | Forget | Alert | Later | CallOff
 
 
-@dataclass(frozen=True, slots=True)
-class Need:
+class Need(Struct, frozen=True):
     """A fact only the host can read. Its answer is put into `World.known` under this very need."""
 
     what: str
     about: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class CaseView:
+class CaseView(Struct, frozen=True):
     """What a person may know of their case: never who works on it, never its category."""
 
     id: str
@@ -240,8 +223,7 @@ class CaseView:
     answers: tuple[str, ...] = ()  # what staff wrote, oldest first
 
 
-@dataclass(frozen=True, slots=True)
-class World:
+class World(Struct, frozen=True):
     """What the engine may know of the world: the time, what the host looked up, what is configured."""
 
     now: datetime  # UTC
@@ -250,8 +232,7 @@ class World:
     paging: bool = False  # somebody is told outside the case desk
 
 
-@dataclass(frozen=True, slots=True)
-class Turn:
+class Turn(Struct, frozen=True):
     """One heard message and all it causes.
 
     With `needs`, nothing has happened yet: read them and advance again.
@@ -268,16 +249,14 @@ class Turn:
 # ---------------------------------------------------------------- what goes out
 
 
-@dataclass(frozen=True, slots=True)
-class Button:
+class Button(Struct, frozen=True):
     """A worded option."""
 
     tap: str
     label: str
 
 
-@dataclass(frozen=True, slots=True)
-class Message:
+class Message(Struct, frozen=True):
     """A worded Say: what a channel sends."""
 
     text: str

@@ -4,7 +4,7 @@ Inside a flow a step is changed by the flow's machine alone; `Call`, `Return`, `
 another flow are moves on the stack of frames.
 """
 
-from dataclasses import replace
+from msgspec.structs import replace
 
 from bot.dialogue import holding, leading
 from bot.dialogue.leading import MENU

@@ -5,8 +5,9 @@ outside before the turn is whole.
 """
 
 from collections.abc import Iterable, Mapping
-from dataclasses import replace
 from datetime import timedelta
+
+from msgspec.structs import replace
 
 from bot.dialogue.flow import Flow, Library
 from bot.dialogue.hours import next_opening
@@ -142,13 +143,13 @@ class Scene:
         """Put these parts into the conversation; it is made anew only when one of them is another."""
         for name, part in parts.items():
             if getattr(self.conversation, name) is not part:
-                self.conversation = replace(self.conversation, **parts)  # type: ignore[arg-type]
+                self.conversation = replace(self.conversation, **parts)
                 return
 
     def change_top(self, **parts: object) -> None:
         """The same for the frame that speaks."""
         frames = self.conversation.frames
-        self.change(frames=(*frames[:-1], replace(frames[-1], **parts)))  # type: ignore[arg-type]
+        self.change(frames=(*frames[:-1], replace(frames[-1], **parts)))
 
     def say(
         self, text: Text, options: Iterable[Option] = (), *, many: bool = False, accepts: Iterable[str] = ()

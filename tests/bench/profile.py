@@ -19,8 +19,11 @@ import bot.inbox
 import bot.round
 from bot.cases import filing
 from bot.channels.webchat import WebChat
+from bot.gather import Gather
 from bot.inbox import Inbox
+from bot.lanes import Desk
 from bot.library.shelf import Shelf
+from bot.outbox import Lanes
 from bot.round import Round
 from storage.crypto import DataKey, KeyRing
 from storage.store import _Line
@@ -41,7 +44,7 @@ SECTIONS: list[tuple[str, Any, str]] = [
     ("the answer: JSON, headers, cookie", bot.channels.webchat, "_conversation"),
     ("the answer: JSON, headers, cookie", bot.channels.webchat, "_answer"),
     ("the answer: JSON, headers, cookie", WebChat, "_keep"),
-    ("forming rounds", Inbox, "_one_each"),
+    ("forming rounds", Gather, "_next"),
     ("begin", _Line, "_begin"),
     ("read: revision", Shelf, "current"),
     ("read: heard before?", Round, "_seen"),
@@ -57,6 +60,10 @@ SECTIONS: list[tuple[str, Any, str]] = [
     ("write: what was acknowledged", Round, "_acknowledge"),
     ("write: newcomers", Round, "_create_missing"),
     ("write: heard, contacts, outbox", Round, "_write"),
+    ("lanes: leased by the round", Lanes, "lease"),
+    ("lanes: marks, and what comes next", Desk, "step"),
+    ("one message: what is around its turn", Round, "_one"),
+    ("one message: carried out", Round, "_carry_out"),
     ("commit", Connection, "commit"),
 ]
 

@@ -339,11 +339,11 @@ async def test_while_the_database_is_away_what_was_sent_is_not_sent_again(house,
     awa = await write(house, "awa", "carnet", "un", channel=house.phone)
     lanes, right, away = Lanes(house.store, house.keyring, {"phone": house.phone}), house.store.run, [20]
 
-    async def run(work, lane=0):
+    async def run(work, lane=0, **shared):
         if house.phone.sent and away[0]:
             away[0] -= 1
             raise Unavailable("locked")
-        return await right(work, lane)
+        return await right(work, lane, **shared)
 
     house.store.run = run
     await lanes._serve(awa)
@@ -357,9 +357,9 @@ async def test_a_crowd_on_a_slow_channel_costs_little(house):
     people = [await write(house, f"p{n}", "carnet", channel=phone) for n in range(200)]
     lanes, steps, right = Lanes(house.store, house.keyring, {"phone": phone}), [], house.store.run
 
-    async def run(work, lane=0):
+    async def run(work, lane=0, **shared):
         steps.append(1)
-        return await right(work, lane)
+        return await right(work, lane, **shared)
 
     house.store.run = run
     lanes.start()
@@ -379,9 +379,9 @@ async def test_many_lanes_share_few_transactions(house):
     lanes, commits = Lanes(house.store, house.keyring, {"phone": house.phone}), []
     right = house.store.run
 
-    async def run(work, lane=0):
+    async def run(work, lane=0, **shared):
         commits.append(1)
-        return await right(work, lane)
+        return await right(work, lane, **shared)
 
     house.store.run = run
     for who in people:

@@ -1,6 +1,5 @@
 """The engine: who is heard first, what a tap is worth, back, misses, coming back, holds, bounds."""
 
-import dataclasses
 import functools
 import json
 from datetime import UTC, datetime, timedelta
@@ -10,6 +9,7 @@ import msgspec
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from bot.dialogue import drafts, engine, holding
 from bot.dialogue.model import (
@@ -82,7 +82,7 @@ class Chat:
             while turn.needs:
                 assert turn.conversation is self.talk, "a turn with needs has happened"
                 assert turn.says == turn.effects == ()
-                world = dataclasses.replace(world, known={**world.known, **dict.fromkeys(turn.needs, ())})
+                world = replace(world, known={**world.known, **dict.fromkeys(turn.needs, ())})
                 turn = engine.advance(self.library, self.talk, as_heard(what), world)
             self.talk, self.turn = turn.conversation, turn
         return self
@@ -230,7 +230,7 @@ def test_a_hold_below_many_flows_stays_below_distress():
     """The oldest flow is dropped to make room: the hold still counts from the place it was made at."""
     chat = held()
     full = (*chat.talk.frames, *[Frame("help", chat.library.flows["help"].start)] * (engine.MAX_FRAMES - 1))
-    chat.talk = dataclasses.replace(chat.talk, frames=full[: engine.MAX_FRAMES])
+    chat.talk = replace(chat.talk, frames=full[: engine.MAX_FRAMES])
     chat.talk = holding.hold(chat.library, chat.talk, "c" * 32, World(chat.now))
     chat.hear(WISH)
     assert chat.at == "distress/danger"
@@ -689,7 +689,7 @@ def test_whatever_is_heard_a_step_waits(things, demonstration, language):
             if not turn.needs:
                 break
             found = {need: KNOWN[need.what] if chance % 2 else type(KNOWN[need.what])() for need in turn.needs}
-            world = dataclasses.replace(world, known={**world.known, **found})
+            world = replace(world, known={**world.known, **found})
             turn = engine.advance(library, talk, thing, world)
         assert not turn.needs
         assert engine.advance(library, talk, thing, world) == turn

@@ -6,13 +6,13 @@ it. Each turn hears something (the first one may leave that out: then the flow i
 What is left out is not looked at.
 """
 
-import dataclasses
 import functools
 import json
 from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 from ruamel.yaml import YAML
 
 from bot.dialogue import engine
@@ -170,4 +170,4 @@ def test_a_recorded_case(case):
         assert wanted, f"turn {number} expects nothing"
         assert {key: found[key] for key in wanted} == wanted, f"turn {number}"
         assert turn.conversation.heard_at == NOW
-        conversation = dataclasses.replace(turn.conversation, heard_at=None)
+        conversation = replace(turn.conversation, heard_at=None)

@@ -13,11 +13,12 @@ confusion table; and every phrase that fails. The head of seen.yaml says what th
 import sys
 from collections import Counter
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cache
 from pathlib import Path
 
+from msgspec.structs import replace
 from ruamel.yaml import YAML
 
 from bot.dialogue.engine import advance

@@ -7,7 +7,7 @@ from aiohttp import web
 from sqlalchemy import Row
 
 from bot.cases import disclosures, excluding, referred
-from bot.cases.desk import Desk
+from bot.cases.desk import Desk, NotPossible
 from bot.console.asking import Ask
 from bot.console.rendering import N_, saying
 from bot.console.routes import route
@@ -42,6 +42,8 @@ DONE = {
     "include": saying("included", N_("Le dossier est visible à nouveau pour cette personne ou ce bureau.")),
     "recuse": saying("recused", N_("Vous ne voyez plus ce dossier.")),
 }
+
+SURE = N_("Lisez la raison et cochez la case avant de répondre.")
 
 # What deeds of bot.cases say when they are refused; the words stand here to be translated.
 REFUSED = (
@@ -128,6 +130,8 @@ async def withdraw(ask: Ask) -> web.Response:
 @route("POST", f"{CASE}/identity/decide", "disclose")
 async def decide(ask: Ask) -> web.Response:
     one, granted = _given(ask, "request"), _given(ask, "granted") == "yes"
+    if not _given(ask, "sure"):
+        raise NotPossible(SURE)
     done = "grant" if granted else "refuse"
     return await _do(ask, lambda desk: disclosures.decide(desk, ask.reference, one, granted=granted), done)
 
