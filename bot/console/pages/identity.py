@@ -33,6 +33,13 @@ DONE = {
     "override": saying(
         "identity-taken", N_("Vous voyez l'identité pour 72 heures. Une autre personne habilitée en est prévenue.")
     ),
+    "override_alone": saying(
+        "identity-taken-alone",
+        N_(
+            "Vous voyez l'identité pour 72 heures. Aucune autre personne habilitée ne peut en être prévenue :"
+            " dites-le à votre responsable."
+        ),
+    ),
     "withdraw": saying("identity-withdrawn", N_("Votre demande est retirée.")),
     "grant": saying("identity-granted", N_("L'identité est accordée pour 30 jours.")),
     "refuse": saying("identity-refused", N_("L'identité est refusée.")),
@@ -119,7 +126,8 @@ async def ask_identity(ask: Ask) -> web.Response:
 @route("POST", f"{CASE}/identity/override", "ask_identity")
 async def override(ask: Ask) -> web.Response:
     reason = _given(ask, "reason")
-    return await _do(ask, lambda desk: disclosures.override(desk, ask.reference, reason), "override")
+    others = await ask.desk(lambda desk: disclosures.override(desk, ask.reference, reason))
+    return await ask.back_to_case(DONE["override" if others else "override_alone"])
 
 
 @route("POST", f"{CASE}/identity/withdraw", "ask_identity")
