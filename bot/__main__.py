@@ -5,7 +5,7 @@ import logging
 import sys
 
 from bot.app import NothingThereError
-from bot.commands import cases, editors, keeping, people, poster, running
+from bot.commands import cases, editors, keeping, keys, people, poster, running
 from bot.settings import BadSetting, Settings
 from storage import BadKeys, Unavailable
 
@@ -22,7 +22,7 @@ def parser() -> argparse.ArgumentParser:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     commands = whole.add_subparsers(dest="command", required=True)
-    for group in (running, keeping, people, editors, cases, poster):
+    for group in (running, keeping, keys, people, editors, cases, poster):
         group.add_to(commands)
     return whole
 

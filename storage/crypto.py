@@ -7,13 +7,19 @@ it was written for. Data keys are stored wrapped by the **key ring**; erasing so
 The ring holds master keys (the first is the newest and wraps; all of them unwrap) and one **index key** for
 blind indexes: keyed hashes by which an address or a receipt is found without being stored. The index key
 never rotates, because every stored index would be lost with it.
+
+A ring that was loaded from a file follows that file: it reads it again before it wraps, if the file is another one by
+then, and when it meets a data key whose master key it does not know. So a process that serves takes part in a rotation
+(`storage.rotation`) without being told.
 """
 
 import base64
 import binascii
 import hmac
 import os
-from collections.abc import Mapping
+import re
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
 
@@ -86,33 +92,61 @@ class DataKey:
             raise Tampered(label) from None
 
 
+@dataclass(frozen=True, slots=True)
+class _Masters:
+    """The master keys of one moment. A ring exchanges them as one, so that no thread meets half of a change."""
+
+    keys: Mapping[str, bytes] = field(repr=False)
+    aeads: Mapping[str, AESGCM] = field(repr=False)
+    newest: str
+
+    @classmethod
+    def of(cls, keys: Mapping[str, bytes]) -> "_Masters":
+        return cls(dict(keys), {name: AESGCM(key) for name, key in keys.items()}, next(iter(keys)))
+
+
+_Stamp = tuple[int, int, int]
+"""Tells one state of a file from another: inode, time of change in nanoseconds, size in bytes."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Followed:
+    """The file a ring was read from, and which state of it."""
+
+    path: Path
+    stamp: _Stamp
+
+
 class KeyRing:
     """Master keys by id, newest first, and the index key."""
 
-    __slots__ = ("_aeads", "_hashes", "_index_key", "_keys", "_newest")
+    __slots__ = ("_followed", "_hashes", "_index_key", "_masters")
 
-    def __init__(self, keys: Mapping[str, bytes], index_key: bytes) -> None:
-        if not keys:
-            raise BadKeys("there is no master key")
-        for name, key in (*keys.items(), (_INDEX, index_key)):
-            if len(key) != KEY_BYTES:
-                raise BadKeys(f"key {name!r} has {len(key)} bytes")
-        for name in keys:
-            if name == _INDEX or not (name.isascii() and name.isalnum()) or len(name) > _LONGEST_ID:
-                raise BadKeys("a key id is up to 32 letters and digits")
-        self._keys = dict(keys)
+    def __init__(self, keys: Mapping[str, bytes], index_key: bytes, *, followed: "_Followed | None" = None) -> None:
+        _check(keys, index_key)
+        self._masters = _Masters.of(keys)
         self._index_key = index_key
-        self._newest = next(iter(keys))
-        self._aeads = {name: AESGCM(key) for name, key in keys.items()}
         self._hashes: dict[str, hmac.HMAC] = {}
+        self._followed = followed
 
     def __repr__(self) -> str:
-        return f"KeyRing({', '.join(self._keys)})"
+        return f"KeyRing({', '.join(self.ids)})"
 
     @property
     def ids(self) -> tuple[str, ...]:
-        """The ids of the master keys, newest first."""
-        return tuple(self._keys)
+        """The ids of the master keys, newest first; one that waits (`waiting`) comes last."""
+        return tuple(self._masters.keys)
+
+    @property
+    def newest(self) -> str:
+        """The id of the master key that wraps."""
+        return self._masters.newest
+
+    @property
+    def waiting(self) -> str | None:
+        """The id of a key that `prepared` added: it unwraps, and is not to wrap before every worker has it."""
+        last = self.ids[-1]
+        return last if _number(last) > _number(self.newest) else None
 
     # ------------------------------------------------------------ where rings come from and go to
 
@@ -124,33 +158,21 @@ class KeyRing:
     @classmethod
     def parse(cls, text: str) -> "KeyRing":
         """Read `id:base64url` entries, one a line or separated by spaces, newest first; one is `index:…`."""
-        keys: dict[str, bytes] = {}
-        for entry in text.split():
-            name, colon, encoded = entry.partition(":")
-            if not colon:
-                # The entry itself is never quoted: it may be a key.
-                raise BadKeys("an entry has no id")
-            if name in keys:
-                raise BadKeys(f"{name!r} is there twice")
-            keys[name] = _decoded(name, encoded)
-        index_key = keys.pop(_INDEX, None)
-        if index_key is None:
-            raise BadKeys("there is no index key")
-        return cls(keys, index_key)
+        return cls(*_entries(text))
 
     @classmethod
     def load(cls, path: Path) -> "KeyRing":
-        """Read a key file. Raises OSError when it cannot be read and `BadKeys` when it makes no sense."""
-        return cls.parse(path.read_text(encoding="ascii", errors="replace"))
+        """Read a key file, and follow it. Raises OSError when it can't be read and `BadKeys` when it makes no sense."""
+        text, stamp = _read(path)
+        return cls(*_entries(text), followed=_Followed(path, stamp))
 
     @classmethod
     def create(cls, path: Path) -> "KeyRing":
         """Make a new ring and its file, readable by its owner alone; never overwrites (FileExistsError)."""
-        ring = cls.new()
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        _write(path, ring.text())
+        _write(path, cls.new().text())
         _sync_folder(path.parent)
-        return ring
+        return cls.load(path)
 
     def save(self, path: Path) -> None:
         """Put this ring in the place of the file at `path`, in one step that survives a power cut."""
@@ -162,33 +184,81 @@ class KeyRing:
 
     def text(self) -> str:
         """The ring as `parse` reads it. Secret."""
-        entries = {**self._keys, _INDEX: self._index_key}
+        entries = {**self._masters.keys, _INDEX: self._index_key}
         return "".join(
             f"{name}:{base64.urlsafe_b64encode(key).decode().rstrip('=')}\n" for name, key in entries.items()
         )
 
+    def _renewed(self) -> bool:
+        """Read the file again if it is another one by now; whether that changed the master keys.
+
+        A file that is gone or makes no sense, or that holds another index key, changes nothing: what was read before
+        goes on.
+        """
+        followed = self._followed
+        if followed is None:
+            return False
+        try:
+            if _stamp_of(followed.path.stat()) == followed.stamp:
+                return False
+            text, stamp = _read(followed.path)
+            keys, index_key = _entries(text)
+            _check(keys, index_key)
+        except (OSError, BadKeys):
+            return False
+        if not hmac.compare_digest(index_key, self._index_key):
+            return False
+        self._masters, self._followed = _Masters.of(keys), _Followed(followed.path, stamp)
+        return True
+
+    # ------------------------------------------------------------ rings made of this one
+
+    def prepared(self) -> "KeyRing":
+        """A ring with one more key, fresh and last: it unwraps, and wraps only after `rotated`."""
+        if self.waiting is not None:
+            return KeyRing(self._masters.keys, self._index_key)
+        return KeyRing({**self._masters.keys, self.next_id: os.urandom(KEY_BYTES)}, self._index_key)
+
     def rotated(self) -> "KeyRing":
-        """A ring that wraps with a fresh key, still unwraps with the old ones, and indexes as before."""
-        number = 1
-        while f"k{number}" in self._keys:
-            number += 1
-        return KeyRing({f"k{number}": os.urandom(KEY_BYTES), **self._keys}, self._index_key)
+        """A ring that wraps with the key that waits, else with a fresh one; it unwraps and indexes as before."""
+        keys = dict(self._masters.keys)
+        name = self.waiting or self.next_id
+        newest = keys.pop(name, None) or os.urandom(KEY_BYTES)
+        return KeyRing({name: newest, **keys}, self._index_key)
+
+    def without(self, names: Collection[str]) -> "KeyRing":
+        """A ring that can't unwrap with these keys any more. Raises `BadKeys` if the newest is one of them."""
+        if self.newest in names:
+            raise BadKeys("the newest key can't go")
+        keys = {name: key for name, key in self._masters.keys.items() if name not in names}
+        return KeyRing(keys, self._index_key)
+
+    @property
+    def next_id(self) -> str:
+        """The id of the next fresh key: higher than any, so that no id means another key in an old copy."""
+        return f"k{max(0, *map(_number, self.ids)) + 1}"
 
     # ------------------------------------------------------------ data keys
 
     def wrap(self, data_key: bytes) -> bytes:
         """A data key, sealed with the newest master key; the blob names that key."""
-        name = self._newest.encode()
+        self._renewed()
+        masters = self._masters
+        name = masters.newest.encode()
         nonce = os.urandom(_NONCE_BYTES)
-        sealed = self._aeads[self._newest].encrypt(nonce, data_key, _wrapped_by(name))
-        return b"".join((_VERSION, bytes((len(name),)), name, nonce, sealed))
+        sealed = masters.aeads[masters.newest].encrypt(nonce, data_key, _wrapped_by(name))
+        return b"".join((wrap_prefix(masters.newest), nonce, sealed))
 
     def unwrap(self, blob: bytes) -> bytes:
         """The data key in `blob`; raises `UnknownKey` or `Tampered`."""
         name, rest = _named(blob)
-        aead = self._aeads.get(name.decode("ascii", "replace"))
+        known = name.decode("ascii", "replace")
+        aead = self._masters.aeads.get(known)
         if aead is None:
-            raise UnknownKey(name.decode("ascii", "replace"))
+            self._renewed()  # or another thread just did
+            aead = self._masters.aeads.get(known)
+        if aead is None:
+            raise UnknownKey(known)
         try:
             return aead.decrypt(rest[:_NONCE_BYTES], rest[_NONCE_BYTES:], _wrapped_by(name))
         except InvalidTag:
@@ -196,7 +266,7 @@ class KeyRing:
 
     def is_newest(self, blob: bytes) -> bool:
         """Whether the newest master key wrapped this data key; if not, rotation wraps it anew."""
-        return _named(blob)[0] == self._newest.encode()
+        return _named(blob)[0] == self.newest.encode()
 
     def rewrap(self, blob: bytes) -> bytes:
         """The same data key under the newest master key."""
@@ -221,6 +291,46 @@ class KeyRing:
         return this.digest()
 
 
+def _entries(text: str) -> tuple[dict[str, bytes], bytes]:
+    """The master keys of a ring's text by id, and its index key. Raises `BadKeys`."""
+    keys: dict[str, bytes] = {}
+    for entry in text.split():
+        name, colon, encoded = entry.partition(":")
+        if not colon:
+            # The entry itself is never quoted: it may be a key.
+            raise BadKeys("an entry has no id")
+        if name in keys:
+            raise BadKeys(f"{name!r} is there twice")
+        keys[name] = _decoded(name, encoded)
+    index_key = keys.pop(_INDEX, None)
+    if index_key is None:
+        raise BadKeys("there is no index key")
+    return keys, index_key
+
+
+def _check(keys: Mapping[str, bytes], index_key: bytes) -> None:
+    """Raises `BadKeys` for keys that make no ring."""
+    if not keys:
+        raise BadKeys("there is no master key")
+    for name, key in (*keys.items(), (_INDEX, index_key)):
+        if len(key) != KEY_BYTES:
+            raise BadKeys(f"key {name!r} has {len(key)} bytes")
+    for name in keys:
+        if name == _INDEX or not (name.isascii() and name.isalnum()) or len(name) > _LONGEST_ID:
+            raise BadKeys("a key id is up to 32 letters and digits")
+
+
+def wrap_prefix(name: str) -> bytes:
+    """What every data key begins with that the master key `name` wrapped: databases compare it without any key."""
+    return b"".join((_VERSION, bytes((len(name),)), name.encode()))
+
+
+def _number(name: str) -> int:
+    """The number of an id that we gave ("k12"); 0 for others."""
+    ours = re.fullmatch(r"k([0-9]+)", name)
+    return int(ours[1]) if ours else 0
+
+
 def _decoded(name: str, encoded: str) -> bytes:
     padded = encoded.rstrip("=")
     padded += "=" * (-len(padded) % 4)
@@ -238,6 +348,17 @@ def _named(blob: bytes) -> tuple[bytes, bytes]:
     if not length or len(rest) != _NONCE_BYTES + KEY_BYTES + _TAG_BYTES:
         raise Tampered("data key")
     return name, rest
+
+
+def _read(path: Path) -> tuple[str, _Stamp]:
+    """A key file's text, and which state of the file that was."""
+    with path.open("rb") as file:
+        stamp = _stamp_of(os.fstat(file.fileno()))
+        return file.read().decode("ascii", errors="replace"), stamp
+
+
+def _stamp_of(status: os.stat_result) -> _Stamp:
+    return status.st_ino, status.st_mtime_ns, status.st_size
 
 
 def _write(path: Path, text: str) -> None:

@@ -1,4 +1,5 @@
-"""Alerts: somebody may be in danger, or a restricted case waits too long. Whoever is on call is told (`paging`).
+"""Alerts: somebody may be in danger, a restricted case waits too long, or an identity was taken in an emergency.
+Whoever is on call is told (`paging`).
 
 An alert names a contact, a case, or both, and never what was said. A contact has one open alert of distress at a
 time: more words of distress make no second one. When nobody is being told any more, or whoever took it has had an hour,
@@ -23,9 +24,11 @@ if TYPE_CHECKING:
     from bot.cases.desk import Desk
 
 ALERTS, CASES, CONTACTS, STAFF = tables.alerts, tables.cases, tables.contacts, tables.staff
+DISCLOSURES = tables.disclosures
 
 OVERDUE = "overdue"
 URGENT = "urgent"  # filed as urgent, and no word of distress was heard before
+OVERRIDE = "override"  # somebody took an identity at once: a second person is told
 GRAVEST = ("suicide", "danger", "held", URGENT)  # kinds of distress, the gravest first
 
 AGAIN = timedelta(hours=1)  # so long whoever took an alert has it in hand
@@ -72,6 +75,28 @@ def join(conn: Connection, contact_id: uuid.UUID, case_id: uuid.UUID, now: datet
         conn.execute(update(ALERTS).where(ALERTS.c.id == row.id).values(case_id=case_id))
     else:
         _insert(conn, URGENT, now, contact_id=contact_id, case_id=case_id)
+
+
+def for_override(desk: "Desk", row: "Row[Any]") -> None:
+    """Whoever is at this desk took the identity in a restricted case: others are told, each time anew.
+
+    The case is locked. Its moment is that of the disclosure: by this `done_by` knows whose deed it was.
+    """
+    _insert(desk.conn, OVERRIDE, desk.now, contact_id=row.contact_id, case_id=row.id)
+
+
+def override_seen(conn: Connection, at: datetime, now: datetime) -> None:
+    """A second person has seen what was taken at the moment `at`: nobody else need be told."""
+    this = (ALERTS.c.kind == OVERRIDE) & (ALERTS.c.at == at) & ALERTS.c.closed_at.is_(None)
+    conn.execute(update(ALERTS).where(this).values(closed_at=now, next_at=None, lease_until=None))
+
+
+def done_by(conn: Connection, alert: "Row[Any]") -> set[uuid.UUID]:
+    """Whose deed an alert tells of: they are not told of it, nor do they take or close it. Empty for other kinds."""
+    if alert.kind != OVERRIDE:
+        return set()
+    theirs = DISCLOSURES.c.emergency & (DISCLOSURES.c.asked_at == alert.at)
+    return set(conn.scalars(select(DISCLOSURES.c.asked_by).where(theirs)))
 
 
 def in_other_hands(desk: "Desk", row: "Row[Any]") -> bool:
@@ -122,7 +147,7 @@ def _let_be(conn: Connection, which: ColumnElement[bool], **values: Any) -> None
 def _unheard_of(library: Library, now: datetime) -> Iterable[Any]:
     columns = (CASES.c.id, CASES.c.contact_id, CASES.c.anonymous, CASES.c.due_at)
     urgent = [category.key for category in library.categories.values() if category.urgent]
-    mine = select(ALERTS.c.id).where(ALERTS.c.case_id == CASES.c.id)
+    mine = select(ALERTS.c.id).where(ALERTS.c.case_id == CASES.c.id, ALERTS.c.kind != OVERRIDE)
     if urgent:
         yield select(*columns).where(
             CASES.c.status == "new", CASES.c.restricted.is_(True), CASES.c.category.in_(urgent), ~mine.exists()
@@ -135,7 +160,7 @@ def _unheard_of(library: Library, now: datetime) -> Iterable[Any]:
 
 def _of_case(conn: Connection, row: "Row[Any]", kind: str, now: datetime) -> None:
     """An alert for a case; one that is open for it already begins anew."""
-    theirs = select(ALERTS).where(ALERTS.c.case_id == row.id, ALERTS.c.closed_at.is_(None))
+    theirs = select(ALERTS).where(ALERTS.c.case_id == row.id, ALERTS.c.closed_at.is_(None), ALERTS.c.kind != OVERRIDE)
     known = conn.execute(theirs.order_by(ALERTS.c.at.desc()).limit(1).with_for_update()).first()
     if known is None:
         _insert(conn, kind, now, contact_id=row.contact_id, case_id=row.id, anonymous=row.anonymous)
@@ -162,7 +187,7 @@ def _merged() -> ColumnElement[bool]:
 
 def _settled() -> ColumnElement[bool]:
     """Alerts whose case is over, or was answered after all."""
-    over = CASES.c.status.in_(("resolved", "closed"))
+    over = CASES.c.status.in_(("resolved", "closed")) & (ALERTS.c.kind != OVERRIDE)
     answered = (ALERTS.c.kind == OVERDUE) & ~CASES.c.owed
     return ALERTS.c.closed_at.is_(None) & exists().where(CASES.c.id == ALERTS.c.case_id, or_(over, answered))
 
@@ -170,7 +195,7 @@ def _settled() -> ColumnElement[bool]:
 def _answered() -> ColumnElement[bool]:
     """Somebody wrote to the person: nobody else need be told."""
     written = exists().where(CASES.c.id == ALERTS.c.case_id, CASES.c.answered_at >= ALERTS.c.at)
-    return ALERTS.c.next_at.is_not(None) & written
+    return ALERTS.c.next_at.is_not(None) & (ALERTS.c.kind != OVERRIDE) & written
 
 
 # ---------------------------------------------------------------- the parts

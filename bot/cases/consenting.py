@@ -1,4 +1,7 @@
-"""What a person says to "may we tell a service?": in their chat, or to words that somebody read aloud to them."""
+"""What a person says to "may we tell a service?": in their chat, or to words that somebody read aloud to them.
+
+Whoever erases everything takes their yes back, too: nobody could ask them, and they could not say no any more.
+"""
 
 import uuid
 from datetime import datetime
@@ -9,7 +12,7 @@ from sqlalchemy import Connection, Row, select, update
 
 from bot.cases import consents, filing, statuses
 from bot.dialogue.model import Consent
-from storage import DataKey, tables
+from storage import DataKey, audit, tables
 
 CASES, REFERRALS = tables.cases, tables.referrals
 
@@ -42,6 +45,41 @@ def heard(cases: filing.Filing, effect: Consent) -> bool:
         values["status"] = statuses.after(row.status, "hear")
     conn.execute(update(CASES).where(CASES.c.id == row.id).values(values))
     return True
+
+
+ERASED = "erased"
+"""The event in the thread of a case whose person erased everything: it goes on without them."""
+
+
+def erased(cases: filing.Filing) -> None:
+    """The person erases everything: the threads of their cases say so, and open consents of ordinary ones are revoked.
+
+    Called before the contact's row goes, which is locked. A service that was told already is to be told of the end
+    (`remind_at`). In a restricted case the consents stay as they are: taking protection away from somebody is a
+    decision of those who read the thread. Nothing keeps the hour: it would join the case and the bare row that stays
+    for the good-bye.
+    """
+    conn, at = cases.conn, filing.cut_to_day(cases.now)
+    theirs = select(CASES).where(CASES.c.contact_id == cases.contact.id).order_by(CASES.c.id)
+    for row in conn.execute(theirs.with_for_update()).all():
+        key = DataKey(cases.keyring.unwrap(row.data_key))
+        thread = filing.Thread(conn, row.id, key, at, anonymous=True)
+        thread.say("system", {"event": ERASED})
+        for service in [] if row.restricted else _revoke_all(conn, key, row.id, at):
+            thread.say("system", {"event": EVENTS["revoke"], "reason": service})
+        # whoever looks at it is told that it changed
+        conn.execute(update(CASES).where(CASES.c.id == row.id).values(version=CASES.c.version + 1))
+        audit.append(conn, at=at, staff="segin", deed="person erased", case_id=row.id)
+
+
+def _revoke_all(conn: Connection, key: DataKey, case_id: uuid.UUID, at: datetime) -> list[str]:
+    """The names of the services of a case that waited for a yes, or had one and were not through."""
+    still = (REFERRALS.c.case_id == case_id) & REFERRALS.c.status.in_(consents.OPEN)
+    services = []
+    for one in conn.execute(select(REFERRALS).where(still).order_by(REFERRALS.c.created_at).with_for_update()).all():
+        write(conn, one, status=consents.after(one.status, "revoke"), remind_at=at if one.sent_at else None)
+        services.append(consents.terms_of(key, one).service)
+    return services
 
 
 def say(conn: Connection, key: DataKey, one: Row[Any], deed: str, how: str, at: datetime) -> bool:

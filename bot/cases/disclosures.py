@@ -1,7 +1,7 @@
 """Who somebody is, in a restricted case: asked for with a reason, granted or refused by a second person.
 
-In an emergency it is known at once; a second person is told of it until they say they have seen it. Reasons are sealed;
-the audit log has who and when.
+In an emergency it is known at once; whoever else is on call is told by an alert, and it waits in the list of others
+until one of them says that they have seen it. Reasons are sealed; the audit log has who and when.
 """
 
 import uuid
@@ -12,7 +12,7 @@ from typing import Any
 import msgspec
 from sqlalchemy import Row, insert, or_, select, update
 
-from bot.cases import knowing
+from bot.cases import alerts, exclusions, knowing
 from bot.cases.desk import CASES, Desk, NoSuchCase, NotPossible
 from bot.cases.thread import staff_names
 from bot.contacts import padded
@@ -72,8 +72,11 @@ def ask(desk: Desk, reference: str, reason: str) -> None:
     desk.log("ask identity", row)
 
 
-def override(desk: Desk, reference: str, reason: str) -> None:
-    """Know it at once, because somebody is in danger. A second person is told. Raises `NoSuchCase`, `NotPossible`."""
+def override(desk: Desk, reference: str, reason: str) -> bool:
+    """Know it at once, because somebody is in danger. Whoever else is on call is told, never they themselves.
+
+    Whether there is anybody else who may be told. Raises `NoSuchCase`, `NotPossible`.
+    """
     row = _found(desk, reference, "ask_identity", waiting=True)
     reason = _reason(reason)
     # what they asked before is settled by this
@@ -81,7 +84,9 @@ def override(desk: Desk, reference: str, reason: str) -> None:
     settled = {"granted": False, "decided_by": desk.staff_id, "decided_at": desk.now}
     desk.conn.execute(update(DISCLOSURES).where(mine, DISCLOSURES.c.granted.is_(None)).values(settled))
     _store(desk, row, reason, granted=True, decided_at=desk.now, emergency=True)
+    alerts.for_override(desk, row)
     desk.log("identity override", row)
+    return bool(exclusions.readers(desk.conn, row.id) - {desk.staff_id})
 
 
 def withdraw(desk: Desk, reference: str) -> None:
@@ -110,6 +115,8 @@ def end(desk: Desk, reference: str, request: str) -> None:
     if not one.granted:
         raise NotPossible(DECIDED)
     _change(desk, one, granted=False, decided_by=desk.staff_id, decided_at=desk.now)
+    if one.emergency:
+        alerts.override_seen(desk.conn, one.asked_at, desk.now)
     desk.log("end identity", row, _who(one))
 
 
@@ -119,6 +126,7 @@ def seen(desk: Desk, reference: str, request: str) -> None:
     if not (one.emergency and one.granted and one.decided_by is None):
         raise NotPossible(DECIDED)
     _change(desk, one, decided_by=desk.staff_id)
+    alerts.override_seen(desk.conn, one.asked_at, desk.now)
     desk.log("identity override seen", row, _who(one))
 
 

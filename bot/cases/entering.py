@@ -2,9 +2,13 @@
 
 It gets the same reference, deadline and receipt as a case from the chat. The form brings a token that was drawn when it
 was opened: the case's id and its receipt follow from it, so that a form sent twice files once and shows the same paper.
+
+Whoever may not see the case gets that paper only for as long as a press twice or a line that broke may take: the
+receipt opens what they may not read. The token says when its form was opened: an anonymous case keeps no hour itself.
 """
 
 import secrets
+import time
 import uuid
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -26,6 +30,10 @@ WAYS = ("hotline", "suggestion_box", "walk_in", "relay")
 REACHED = ("other", "visit", "none")
 """How somebody is reached without harm: at the number they gave (the complaint flow calls it "other"), when they come
 again, or not at all."""
+
+SHOWN_FOR = 30 * 60
+"""Seconds since a form was opened. So long the form, sent again, shows the paper to whoever may not see the case:
+somebody at the desk is signed out after 15 idle minutes."""
 
 LONGEST = {"account": 8000, "name": 200, "phone": 40}  # letters
 
@@ -58,8 +66,8 @@ class Entered:
 
 
 def new_token() -> str:
-    """Belongs to one form."""
-    return secrets.token_urlsafe(24)
+    """Belongs to one form, and says when it was opened: who changes that has another token, and so another case."""
+    return f"{int(time.time()):x}.{secrets.token_urlsafe(24)}"
 
 
 def consent_words(library: Library, language: str) -> str:
@@ -71,11 +79,14 @@ def consent_words(library: Library, language: str) -> str:
 def enter(desk: Desk, entry: Entry, token: str, library: Library) -> Entered:
     """File what somebody said; whoever writes it down may not be allowed to read it afterwards.
 
-    Raises `NotPossible` for what can't be filed. The same form again: the same case, the same receipt.
+    Raises `NotPossible` for what can't be filed. The same form again: the same case, the same receipt; later
+    (`SHOWN_FOR`) only for those who may see the case, others get `NotPossible`.
     """
     case_id, receipt = _of_token(desk, token)
     row = desk.conn.execute(select(CASES).where(CASES.c.id == case_id)).first()
     if row is not None:
+        if not _is_fresh(token) and not sees(desk, row.reference):
+            raise NotPossible("Ce dossier est enregistré, et son papier a été montré. Il ne se montre pas deux fois.")
         return Entered(row.reference, receipt, row.due_at, row.anonymous, row.restricted)
     _check(entry, library)
     category = library.categories[entry.category]
@@ -111,6 +122,14 @@ def _of_token(desk: Desk, token: str) -> tuple[uuid.UUID, str]:
     owner = desk.staff_id.bytes
     case_id = uuid.UUID(bytes=desk.keyring.index("entered case", owner, token)[:16], version=4)
     return case_id, numbers.receipt_of(desk.keyring.index("entered receipt", owner, token))
+
+
+def _is_fresh(token: str) -> bool:
+    opened, dot, _ = token.partition(".")
+    try:
+        return bool(dot) and abs(time.time() - int(opened, 16)) <= SHOWN_FOR
+    except ValueError:  # no form of ours
+        return False
 
 
 def _check(entry: Entry, library: Library) -> None:

@@ -17,6 +17,7 @@ from sqlalchemy import (
     ColumnElement,
     Connection,
     Row,
+    ScalarSelect,
     Select,
     exists,
     false,
@@ -79,13 +80,16 @@ def _theirs(staff: Staff) -> ColumnElement[bool]:
 
 
 def _excluded(staff: Staff) -> ColumnElement[bool]:
-    """They, or their office, are named in the case. The command line has no name that could be."""
+    """They, or their office, are named in the case."""
+    return exists(select(literal(1)).where(EXCLUSIONS.c.case_id == CASES.c.id, named(staff)).correlate(CASES))
+
+
+def named(staff: Staff) -> ColumnElement[bool]:
+    """It is they, or their office, as a condition on `exclusions`. The command line has no name that could be."""
     if not staff.id:
         return false()
     mine = EXCLUSIONS.c.staff_id == uuid.UUID(staff.id)
-    if staff.office:
-        mine |= EXCLUSIONS.c.office == staff.office
-    return exists(select(literal(1)).where(EXCLUSIONS.c.case_id == CASES.c.id, mine).correlate(CASES))
+    return mine | (EXCLUSIONS.c.office == staff.office) if staff.office else mine
 
 
 # ---------------------------------------------------------------- views and filters
@@ -95,6 +99,12 @@ def views_of(staff: Staff) -> tuple[str, ...]:
     """The views that are there for somebody: "restricted" for those who are cleared alone."""
     cleared = staff.cleared and staff.role in OF_A_CASE["see"].restricted
     return VIEWS if cleared else tuple(view for view in VIEWS if view != "restricted")
+
+
+def first_view(staff: Staff, numbers: Mapping[str, int]) -> str:
+    """Where somebody begins who asked for no view: supervisors with what nobody follows, or what is overdue."""
+    views = ("unassigned", "overdue") if staff.role == "supervisor" else ()
+    return next((view for view in views if numbers[view]), "mine")
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,14 +126,14 @@ class Wanted:
     page: int = 1
 
     @classmethod
-    def read(cls, query: Mapping[str, str], staff: Staff) -> "Wanted":
-        """What an address asks for; what makes no sense is left out."""
+    def read(cls, query: Mapping[str, str], staff: Staff, otherwise: str = "mine") -> "Wanted":
+        """What an address asks for; what makes no sense is left out. `otherwise`: the view where it names none."""
         view = query.get("view", "")
         status = query.get("status", "")
         sort = query.get("sort", "")
         page = query.get("page", "")
         return cls(
-            view=view if view in views_of(staff) else "mine",
+            view=view if view in views_of(staff) else otherwise,
             status=status if status in STATUSES else "",
             opened_from=_day(query.get("from", "")),
             opened_to=_day(query.get("to", "")),
@@ -226,11 +236,17 @@ def counts(conn: Connection, staff: Staff, now: datetime) -> dict[str, int]:
 
 def counts_query(staff: Staff, now: datetime) -> Select[Any]:
     """The statement of `counts`."""
-    return select(*(_count(staff, view, now).label(view) for view in views_of(staff) if view != "closed"))
+    counted: list[Any] = [count(staff, view, now).label(view) for view in views_of(staff) if view != "closed"]
+    return select(*counted)
 
 
-def _count(staff: Staff, view: str, now: datetime) -> Any:
-    found = select(literal(1).label("one")).select_from(CASES).where(_view(view, staff, now) & visible(staff))
+def count(staff: Staff, view: str, now: datetime) -> ScalarSelect[int]:
+    """How many cases one view has, as part of a statement."""
+    return capped(select(literal(1).label("one")).select_from(CASES).where(_view(view, staff, now) & visible(staff)))
+
+
+def capped(found: Select[Any]) -> ScalarSelect[int]:
+    """How many rows there are, up to one more than `COUNTED`."""
     return select(func.count()).select_from(found.limit(COUNTED + 1).subquery()).scalar_subquery()
 
 

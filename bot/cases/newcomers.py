@@ -1,7 +1,7 @@
 """Who comes to see restricted cases later: kept out of those that name them, before they see one.
 
-An account that is new, opened again, cleared, or of another office is compared with what was said so far. Cases that
-are closed are not looked through.
+An account that is new, opened again, cleared, or of another office is compared with what was said so far, in cases that
+are closed as well: they can be read, and opened again.
 """
 
 import uuid
@@ -30,8 +30,7 @@ def keep_out(conn: Connection, keyring: KeyRing, staff_id: uuid.UUID, now: datet
     _of_office(conn, staff_id, staff.office)
     if not staff.cleared:
         return
-    open_ones = select(CASES).where(CASES.c.restricted, CASES.c.status != "closed").order_by(CASES.c.id)
-    for case in conn.execute(open_ones).all():
+    for case in conn.execute(select(CASES).where(CASES.c.restricted).order_by(CASES.c.id)).all():
         if staff_id not in exclusions.readers(conn, case.id):
             continue
         if any(exclusions.names(words, staff.name, staff.office) for words in _words(conn, keyring, case)):

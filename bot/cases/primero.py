@@ -30,6 +30,14 @@ class Nameless(NotPossible):
     """Ce dossier est sans nom : il ne part pas vers un autre système."""
 
 
+class WithoutName(NotConsented):
+    """What the person agreed to leaves out the name, which a record elsewhere can't do without."""
+
+
+class Hidden(NotConsented):
+    """The name was agreed to, and whoever exports may not know it."""
+
+
 class Unknown(NotPossible):
     """Choisissez le service qui reçoit le dossier : la personne a donné son accord pour lui seul."""
 
@@ -50,7 +58,7 @@ class Export:
 def exports(desk: Desk, reference: str, library: Library) -> list[Export]:
     """What may go to Primero, for each service the person agreed to; the newest consent first.
 
-    Raises `NoSuchCase`, `Nameless`, `NotConsented`.
+    Raises `NoSuchCase`, `Nameless` (a case without a name), `NotConsented` (`WithoutName`, `Hidden`).
     """
     row = desk.find(reference, "export_case")
     if row.anonymous:
@@ -61,9 +69,14 @@ def exports(desk: Desk, reference: str, library: Library) -> list[Export]:
     agreed.sort(key=lambda one: str(one.consented_at), reverse=True)
     # `told` is without what this reader may not know
     made = [_export(row, one, library) for one in agreed if one.told.get("name", "").strip()]
-    if not made:
-        raise Nameless(Nameless.__doc__)
-    return made
+    if made:
+        return made
+    if any("name" in one.hidden for one in agreed):
+        raise Hidden("Le nom fait partie de l'accord, et vous ne le connaissez pas. Demandez d'abord l'identité.")
+    raise WithoutName(
+        "La personne n'a pas donné son accord pour transmettre son nom : sans lui, le dossier ne part pas vers un autre"
+        " système. Demandez-le-lui d'abord, par une orientation."
+    )
 
 
 def export(desk: Desk, reference: str, referral: str, library: Library) -> Export:

@@ -1,4 +1,4 @@
-"""`segin cases export`: rows of ordinary cases, as /console/exports gives them."""
+"""`segin cases export`: rows of ordinary cases, as /console/exports gives them. `--receipt`: `own_data`."""
 
 import argparse
 import shutil
@@ -15,6 +15,7 @@ from bot.cases import exports, periods
 from bot.cases.desk import Desk, NotPossible
 from bot.cases.may import OPERATOR, may
 from bot.cases.periods import BadPeriod
+from bot.commands import own_data
 from bot.library.shelf import Shelf
 from bot.settings import Settings
 from bot.staff.accounts import find_staff
@@ -25,7 +26,12 @@ T = TypeVar("T")
 def add_to(deeds: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
     """`export` among the deeds of `segin cases`."""
     deed = deeds.add_parser("export", help="rows of ordinary cases for spreadsheets, with HXL tags and P-codes")
-    deed.add_argument("--as", dest="staff", metavar="NAME", help="who you are (a supervisor)")
+    deed.add_argument("--as", dest="staff", metavar="NAME", help="who you are (a supervisor; with --receipt a reader)")
+    deed.add_argument(
+        "--receipt",
+        action="store_true",
+        help="instead, what is kept of one case, as JSON for its person; the receipt comes from standard input",
+    )
     deed.add_argument("--format", default="csv", choices=list(exports.MEDIA_TYPES))
     deed.add_argument("--from", dest="first", metavar="DAY", help="opened from this day on, such as 2026-11-01")
     deed.add_argument("--to", dest="last", metavar="DAY", help="to this day (this month, when both are left out)")
@@ -35,7 +41,9 @@ def add_to(deeds: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None
 
 
 def run(settings: Settings, given: argparse.Namespace) -> int:
-    """Writes the export. Raises `NotPossible` in words for whoever asked."""
+    """Writes the export. Raises `NotPossible` in words for whoever asked, and with a receipt `NoSuchCase`."""
+    if given.receipt:
+        return own_data.run(settings, given)
     with open_store(settings, make=False) as store:
         keyring = key_ring(settings, store)
         now, shelf = datetime.now(UTC), Shelf()

@@ -9,6 +9,7 @@ from aiohttp import web
 from multidict import MultiDict, MultiDictProxy
 from sqlalchemy import Connection
 
+from bot.cases import lists
 from bot.cases.desk import Desk, NoSuchCase
 from bot.cases.may import OPERATOR, Seen, Staff, may
 from bot.channels.webchat.limits import place_of
@@ -59,11 +60,12 @@ def cookie_name(console: Console) -> str:
 
 @dataclass
 class Ask:
-    """One request of somebody who is signed in (or about to: then `session` is None)."""
+    """One request of somebody who is signed in (or about to: then `session` is None). `waits`: see `waits.counts`."""
 
     console: Console
     request: web.Request
     session: Session | None = None
+    waits: Mapping[str, int] = field(default_factory=dict)
     form: MultiDictProxy[Any] = field(default_factory=_no_form)
     headers: dict[str, str] = field(default_factory=dict)
 
@@ -179,4 +181,6 @@ class Ask:
             "may": self.may,
             "path": self.request.path,
             "navigation": NAVIGATION,
+            "waits": self.waits,
+            "counted": lists.COUNTED,
         }

@@ -9,8 +9,10 @@ from urllib.parse import parse_qsl, urlsplit
 
 from aiohttp import hdrs, web
 from multidict import MultiDict, MultiDictProxy
+from sqlalchemy import Connection
 
 from bot.cases.desk import Changed, NoSuchCase, NotPossible
+from bot.console import waits
 from bot.console.asking import SIGN_IN, Ask, Console
 from bot.console.routes import PUBLIC, Route
 from bot.round import place_of
@@ -141,9 +143,15 @@ async def _session(ask: Ask) -> sessions.Session | None:
     if not token:
         return None
     console, by_itself = ask.console, "text/event-stream" in ask.request.headers.get(hdrs.ACCEPT, "")
-    return await console.store.run(
-        lambda conn: sessions.of_token(conn, console.keyring, token, console.clock(), idle=by_itself)
-    )
+
+    def look(conn: Connection) -> sessions.Session | None:
+        now = console.clock()
+        session = sessions.of_token(conn, console.keyring, token, now, idle=by_itself)
+        if session and not by_itself:  # what comes by itself shows nothing at the top
+            ask.waits = waits.counts(conn, session.staff, now)
+        return session
+
+    return await console.store.run(look)
 
 
 async def _form(request: web.Request) -> MultiDictProxy[Any]:

@@ -65,7 +65,8 @@ class Rendering:
         return self._templates[self._offered(language)].get_template(template).render(values)
 
     def translate(self, french: str, language: str) -> str:
-        return self._words[self._offered(language)].get(french) or french
+        words = self._words[self._offered(language)].get(french) or french
+        return _NARROW.sub("\u00a0", words) if self._offered(language) == SOURCE_LANGUAGE else words
 
     def said(self, key: str, language: str) -> str:
         return self.translate(_SAID[key], language) if key in _SAID else ""
@@ -91,9 +92,6 @@ class Rendering:
             extensions=["jinja2.ext.i18n", "jinja2.ext.do"],
         )
         translate: Callable[[str], str] = functools.partial(self.translate, language=language)
-
-        if language == SOURCE_LANGUAGE:
-            plain, translate = translate, lambda french: _NARROW.sub("\u00a0", plain(french))
 
         def many(one: str, other: str, n: int) -> str:
             return translate(one if n <= 1 else other)

@@ -116,6 +116,36 @@ async def test_a_form_sent_twice_files_once(house, awa):
     assert len(seen) == await house.count(CASES) == 3
 
 
+@pytest.mark.parametrize("entry", [NAMED, replace(UNNAMED, category="conduct")], ids=["named", "unnamed"])
+async def test_the_paper_of_a_restricted_case_is_not_shown_again_later(house, awa, entry, monkeypatch):
+    """A press twice shows it; later the form of somebody who may not see the case shows nothing, and files nothing."""
+    clock = [1_800_000_000.0]
+    monkeypatch.setattr(entering.time, "time", lambda: clock[0])
+    token = entering.new_token()
+    clock[0] += 15 * 60
+    first = await enter(house, awa, entry, token)
+    assert (await enter(house, awa, entry, token)).receipt == first.receipt
+    clock[0] += 16 * 60
+    with pytest.raises(NotPossible, match="deux fois"):
+        await enter(house, awa, entry, token)
+    opened = token.partition(".")[0]
+    with pytest.raises(NotPossible, match="deux fois"):
+        await enter(house, awa, entry, token)
+    forged = token.replace(opened, f"{int(clock[0]):x}")
+    assert (await enter(house, awa, entry, forged)).receipt != first.receipt  # another form, another case
+    assert await house.count(CASES) == 2
+
+
+async def test_who_may_see_the_case_sees_its_paper_again(house, monkeypatch):
+    """Somebody cleared who entered it themselves."""
+    clock = [1_800_000_000.0]
+    monkeypatch.setattr(entering.time, "time", lambda: clock[0])
+    mariam, token = await member(house, "Mariam", "protection"), entering.new_token()
+    first = await enter(house, mariam, NAMED, token)
+    clock[0] += 86_400
+    assert (await enter(house, mariam, NAMED, token)).receipt == first.receipt
+
+
 async def test_nothing_of_a_person_is_in_plain_bytes(house, awa):
     """Name, number and account are sealed; the receipt is nowhere."""
     entered = await enter(house, awa, NAMED)

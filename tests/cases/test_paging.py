@@ -9,7 +9,7 @@ from datetime import timedelta
 
 import pytest
 
-from bot.cases import on_call, paging
+from bot.cases import alerts, disclosures, on_call, paging
 from bot.library.shelf import Shelf
 from bot.mail import Mail, NotSetUp, Server, read_server
 from bot.paging import TelegramWay
@@ -31,6 +31,7 @@ from tests.cases.on_duty import (
     open_house,
     sender,
 )
+from tests.cases.test_desk import CASES, restricted, row_of
 from tests.channels.telegram.fake_api import Answer, FakeTelegram, blocked
 from tests.people import House, real_library, texts
 
@@ -362,6 +363,72 @@ async def test_who_must_not_know_is_not_told(house):
 
 
 # ---------------------------------------------------------------- what the chat promises
+
+
+async def taken_in_an_emergency(house):
+    """A restricted case that somebody answers, and who took the identity in it. (reference, who)"""
+    reference = await restricted(house)
+    mariam = await guard(house, email="mariam@example.org")
+    await house.store.run(lambda conn: conn.execute(CASES.update().values(owed=False, status="in_progress")) and None)
+    await at(house, mariam, lambda desk: disclosures.override(desk, reference, f"{SENTINEL} est à sa porte."))
+    return reference, mariam
+
+
+async def test_an_identity_taken_in_an_emergency_pages_others(house):
+    """By the same way as any alert, until a second person has seen it; no word of the reason."""
+    reference, _ = await taken_in_an_emergency(house)
+    binta = await guard(house, "Binta", email="binta@example.org")
+    way = Noting()
+    pager = sender(house, email=way)
+    await look(pager)
+    assert ("binta@example.org", "1 alerte") in [(to, subject) for to, subject, _ in way.sent]
+    assert SENTINEL not in str(way.sent)
+    alert = await alert_of(house)
+    assert (alert.kind, alert.stage) == ("override", 1)
+    (shown,) = await at(house, binta, on_call.open_alerts)
+    assert (shown.kind, shown.reference) == ("override", reference)
+    house.later(minutes=15)
+    await look(pager)
+    assert (await alert_of(house)).stage == 2
+    row = await row_of(house, reference)
+    (request,) = await at(house, binta, lambda desk: disclosures.of_case(desk, row))
+    await at(house, binta, lambda desk: disclosures.seen(desk, reference, request.id))
+    before = len(way.sent)
+    house.later(hours=1)
+    await look(pager)
+    assert (await alert_of(house)).closed_at is not None
+    assert len(way.sent) == before
+
+
+async def test_it_stands_beside_other_alerts_of_the_case(house):
+    """It is no reason not to tell that the case is overdue; an answer to the person does not end it."""
+    reference, mariam = await taken_in_an_emergency(house)
+    await guard(house, "Binta", email="binta@example.org")
+    await at(house, mariam, lambda desk: desk.answer(reference, "Nous arrivons.", house.library))
+    await look(sender(house, email=Noting()))
+    (alert,) = await house.rows(ALERTS)
+    assert (alert.kind, alert.closed_at, alert.stage) == ("override", None, 1)
+    await house.store.run(lambda conn: conn.execute(CASES.update().values(owed=True, due_at=house.now)) and None)
+    await look(sender(house, email=Noting()))
+    assert sorted(one.kind for one in await house.rows(ALERTS)) == ["overdue", "override"]
+
+
+async def test_whose_deed_an_alert_tells_of(house):
+    """Each override has an alert of its own, told to everybody else; whether there is anybody is said."""
+    reference, mariam = await taken_in_an_emergency(house)
+    binta = await guard(house, "Binta")
+    house.later(minutes=1)
+    assert await at(house, binta, lambda desk: disclosures.override(desk, reference, "Moi aussi."))
+    rows = sorted(await house.rows(ALERTS), key=lambda row: row.at)
+    found = await house.store.read(lambda conn: [alerts.done_by(conn, row) for row in rows])
+    assert found == [{uuid.UUID(mariam.id)}, {uuid.UUID(binta.id)}]
+    other = await restricted(house, "sira")
+    await house.store.run(
+        lambda conn: (
+            conn.execute(tables.staff.update().where(tables.staff.c.name == "Binta").values(cleared=False)) and None
+        )
+    )
+    assert not await at(house, mariam, lambda desk: disclosures.override(desk, other, "Seule."))
 
 
 async def test_the_chat_promises_what_is_there_at_this_moment(house, store, keyring):

@@ -7,13 +7,26 @@ from datetime import date
 import pytest
 from sqlalchemy import update
 
-from bot.cases import consents, disclosures, excluding, referrals, services, statuses, summary_pdf, thread, workflow
+from bot import contacts
+from bot.cases import (
+    consenting,
+    consents,
+    disclosures,
+    excluding,
+    filing,
+    referrals,
+    services,
+    statuses,
+    summary_pdf,
+    thread,
+    workflow,
+)
 from bot.cases.desk import Changed, NoSuchCase, NotPossible
 from bot.cases.may import Staff
 from bot.cases.referrals import Asked
 from bot.library import files, load
 from bot.staff import accounts
-from storage import tables
+from storage import audit, tables
 from tests.cases.test_desk import READER, anonymous, at, ordinary, restricted, row_of
 from tests.people import ROOT, House, real_library, texts
 
@@ -442,3 +455,68 @@ def test_letters_the_font_lacks_are_told_nobody(caplog):
         words = words_of(summary_pdf.draw(page))
     assert "Bonjour ??? ? ici" in words
     assert [record for record in caplog.records if "fpdf" in record.name or "fontTools" in record.name] == []
+
+
+# ---------------------------------------------------------------- the person erases everything
+
+
+async def erases(house, address):
+    """What an erase does to cases, and to the contact's row."""
+    contact_id = (await house.contact(address)).id
+
+    def work(conn):
+        contact = contacts.locked_by_id(conn, house.keyring, contact_id)
+        consenting.erased(filing.Filing(conn, house.keyring, contact, house.now))
+        conn.execute(tables.contacts.delete().where(tables.contacts.c.id == contact_id))
+
+    await house.store.run(work)
+
+
+async def test_an_erase_takes_every_open_yes_back(house):
+    """Staff read it in the thread and are to tell the service that knows; nothing more may be handed out."""
+    reference, staff, one = await agreed(house)
+    await do(house, staff, referrals.send, reference, one.id)
+    other = next(
+        key
+        for key, service in sorted(house.library.directory.services.items())
+        if key != SERVICE and services.may_refer_to(service, house.now.date())
+    )
+    await propose(house, reference, staff, service=other)
+    before = await row_of(house, reference)
+    house.later(hours=1)
+    await erases(house, "awa")
+    row = await row_of(house, reference)
+    assert (row.contact_id, row.version) == (None, before.version + 1)
+    found = {one.service: one for one in await at(house, staff, lambda desk: referrals.of_case(desk, row))}
+    assert {one.status for one in found.values()} == {"revoked"}
+    assert (found[SERVICE].to_tell, found[other].to_tell) == (True, False)
+    assert [one.service for one in await at(house, staff, lambda desk: silent(house, desk))] == [SERVICE]
+    assert (await events(house, reference))[-3:] == ["erased", "consent_revoked", "consent_revoked"]
+    with pytest.raises(NotPossible):
+        await do(house, staff, referrals.summary, reference, one.id)
+    told = [(row.staff, row.deed, row.case_id, row.at.hour) for row in await house.rows(AUDIT)][-1 - 2 :]
+    assert ("segin", "person erased", row.id, 0) in told
+    assert await house.store.read(audit.verify) is None
+
+
+def silent(house, desk):
+    return referrals.silent(desk.conn, desk.staff, house.now)
+
+
+async def test_an_erase_leaves_what_is_over_and_what_is_restricted_to_people(house):
+    """A no stays a no, a service that is done is done; taking protection away is no automatic deed. No hour is kept."""
+    reference, staff, one = await agreed(house)
+    await do(house, staff, referrals.send, reference, one.id)
+    await do(house, staff, referrals.answered, reference, one.id, "done", "")
+    await erases(house, "awa")
+    assert (await one_of(house, reference, staff)).status == "done"
+    grave, reader = await restricted(house), await member(house, "Mariam Ba", "protection")
+    made = await propose(house, grave, reader, {"summary": "Besoin d'écoute."})
+    await house.hear("ali", f"tap consent/{made.id}:yes")
+    await erases(house, "ali")
+    assert (await one_of(house, grave, reader)).status == "consented"
+    assert (await events(house, grave))[-1] == "erased"
+    rows = await house.rows(tables.case_messages)
+    row = await row_of(house, grave)
+    last = max((one for one in rows if one.case_id == row.id), key=lambda one: one.position)
+    assert (last.at.hour, last.id.version) == (0, 4)

@@ -5,7 +5,7 @@ import json
 import pytest
 from sqlalchemy import update
 
-from bot.cases import referrals, services, workflow
+from bot.cases import disclosures, referrals, services, workflow
 from bot.cases.desk import Desk
 from bot.cases.referrals import Asked
 from storage import tables
@@ -132,8 +132,28 @@ async def told(browser, path, referral):
 
 async def test_a_referral_without_the_name_is_not_enough(office, fanta):
     reference, _ = await agreed(office, fanta, {"summary": "Cherche une formation."})
-    status, html = await fanta.post(f"/console/cases/{reference}/export.json")
-    assert (status, "sans nom" in html) == (422, True)
+    path = f"/console/cases/{reference}/export.json"
+    status, html = await fanta.post(path)
+    assert (status, "transmettre son nom" in html, "sans nom" in html) == (422, True, False)
+    status, html = await fanta.get(path)
+    assert (status, "transmettre son nom" in html) == (200, True)
+
+
+async def test_a_name_that_was_agreed_to_and_is_hidden_is_asked_for_first(office):
+    """In a restricted case: the sentence blames no consent that was given."""
+    house = office.house
+    await house.consent("ali")
+    await house.talk("ali", "plainte", "oui", "3", "oui", "Ali", "Kayes", "Il a demandé de l'argent.", "ici", "envoyer")
+    (row,) = await house.rows(CASES)
+    knows, other = [await office.browser(await office.staff(name, "protection")) for name in ("Mariam", "Binta")]
+    await at(office, knows.staff, lambda desk: disclosures.override(desk, row.reference, "Il est à sa porte."))
+    asked = Asked(SERVICE, {"name": "Ali"})
+    made = await at(office, knows.staff, lambda desk: referrals.propose(desk, row.reference, asked, house.library))
+    await house.hear("ali", f"tap consent/{made.id}:yes")
+    path = f"/console/cases/{row.reference}/export.json"
+    assert (await knows.post(path, {"referral": made.id}))[0] == 200
+    status, html = await other.post(path, {"referral": made.id})
+    assert (status, "vous ne le connaissez pas" in html, "Ali" in html) == (422, True, False)
 
 
 async def test_others_see_nothing(office, fanta):

@@ -170,7 +170,8 @@ async def test_an_identity_is_asked_for_and_granted_on_the_page(office):
     request = re.search(r'name="request" value="([0-9a-f]{32})"', html)[1]
     status, _ = await asks.post(f"{base}/identity/decide", {"request": request, "granted": "yes"})
     assert status == 404
-    status, _ = await decides.post(f"{base}/identity/decide", {"request": request, "granted": "yes"})
+    assert f'id="who-sure-{request}" name="sure" type="checkbox" value="1" required' in html
+    status, _ = await decides.post(f"{base}/identity/decide", {"request": request, "granted": "yes", "sure": "1"})
     assert status == 303
     _, html = await asks.get(base)
     assert '<dt>Nom</dt><dd dir="auto">Ali</dd>' in html
@@ -181,6 +182,26 @@ async def test_an_identity_is_asked_for_and_granted_on_the_page(office):
     deeds = [row.deed for row in await office.house.rows(AUDIT)]
     assert {"ask identity", "grant identity", "identity", "identity requests"} <= set(deeds)
     assert SECRET not in str([tuple(row) for row in await office.house.rows(AUDIT)])
+
+
+@pytest.mark.parametrize("granted", ["yes", "no"])
+async def test_an_identity_is_not_decided_by_one_press(office, granted):
+    """Without the tick nothing is decided; it is said, in the words of whoever decides."""
+    base = f"/console/cases/{await restricted(office.house)}"
+    asks = await office.browser(await office.staff("Mariam Ba", "protection"))
+    decides = await office.browser(await office.staff("Binta Sy", "protection", language="en"))
+    await asks.post(f"{base}/identity/ask", {"reason": SECRET})
+    _, html = await decides.get(base)
+    request = re.search(r'name="request" value="([0-9a-f]{32})"', html)[1]
+    status, html = await decides.post(f"{base}/identity/decide", {"request": request, "granted": granted})
+    assert status == 422
+    assert "tick the box" in html
+    (row,) = await office.house.rows(tables.disclosures)
+    assert row.granted is None
+    form = {"request": request, "granted": granted, "sure": "1"}
+    assert (await decides.post(f"{base}/identity/decide", form))[0] == 303
+    (row,) = await office.house.rows(tables.disclosures)
+    assert row.granted == (granted == "yes")
 
 
 async def test_an_emergency_is_shown_to_a_second_person(office):

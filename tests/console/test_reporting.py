@@ -5,6 +5,7 @@ import io
 import json
 import re
 import uuid
+from datetime import timedelta
 from xml.etree import ElementTree as ET
 
 import pytest
@@ -114,6 +115,28 @@ async def test_cases_change_hands(office, sira):
     status, _ = await sira.post(path, {"to": oumar.id})
     assert sira.last.headers["Location"].endswith("done=workload_left")
     assert (await sira.get("/console/workload/0" * 3))[0] == 404
+
+
+@pytest.mark.parametrize(
+    ("language", "words"),
+    [
+        ("fr", ("réponse due demain 9\u00a0h", "en retard de 3 heures")),
+        ("en", ("answer due tomorrow 9:00", "3 hours late")),
+    ],
+)
+async def test_deadlines_are_told_as_in_the_inbox(office, language, words):
+    """In words, late ones marked; nothing where somebody answered. An anonymous case tells the day alone."""
+    now = office.house.now.replace(hour=9, minute=0, second=0, microsecond=0)
+    office.house.now = now
+    await put(office.house, due_at=now + timedelta(days=1))
+    await put(office.house, due_at=now - timedelta(hours=3))
+    await put(office.house, due_at=now + timedelta(days=1), owed=False)
+    await put(office.house, due_at=(now + timedelta(days=1)).replace(hour=0), anonymous=True)
+    sira = await office.browser(await office.staff("Sira", "supervisor", language=language))
+    _, html = await sira.get("/console/workload/none")
+    cells = re.findall(r'<td data-label="(?:Délai|Deadline)">(.*?)</td></tr>', html)
+    due, late = words
+    assert sorted(cells) == sorted([due, due.rpartition(" ")[0], f'<span class="badge bad">{late}</span>', ""])
 
 
 async def test_somebody_else_was_faster(office, sira):

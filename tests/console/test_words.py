@@ -7,7 +7,7 @@ import pytest
 from babel.messages.pofile import read_po
 
 from bot.console import words
-from bot.console.rendering import HERE
+from bot.console.rendering import HERE, Rendering
 from tests.people import ROOT
 
 PO = ROOT / "locales" / "en" / "LC_MESSAGES" / "console.po"
@@ -44,6 +44,21 @@ def test_what_is_filled_in_stays(english):
     for french, message in english.items():
         if message.string:
             assert sorted(PLACEHOLDER.findall(french)) == sorted(PLACEHOLDER.findall(str(message.string))), french
+
+
+@pytest.mark.parametrize(
+    ("key", "french", "english"),
+    [
+        ("Saisir un dossier", "Saisir un dossier", "Enter a case"),
+        ("« Est-ce réglé ? »", "«\u00a0Est-ce réglé\u00a0?\u00a0»", "“Is it settled?”"),
+        ("Bureau :", "Bureau\u00a0:", "Office:"),
+    ],
+)
+def test_no_line_begins_with_a_sign(key, french, english):
+    """Words from the code as well as those of templates: French keeps its signs with a space that no line breaks at."""
+    rendering = Rendering(ROOT / "locales", lambda: "UTC")
+    assert rendering.translate(key, "fr") == french
+    assert rendering.translate(key, "en") == english
 
 
 def test_two_sentences_are_no_word(french):

@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from storage import BadKeys, DataKey, KeyRing, Tampered, UnknownKey
+from storage.crypto import wrap_prefix
 
 OWNER = b"o" * 16
 
@@ -215,3 +216,51 @@ def test_saves_a_rotated_ring(tmp_path: Path):
     assert KeyRing.load(path).ids == ("k2", "k1")
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
     assert [file.name for file in tmp_path.iterdir()] == ["segin.keys"]
+
+
+def test_a_loaded_ring_follows_its_file(tmp_path: Path):
+    """A process that serves wraps with the new key at once, and opens what others wrapped with it."""
+    path = tmp_path / "keys"
+    serving = KeyRing.create(path)
+    old = serving.wrap(b"k" * 32)
+    KeyRing.load(path).rotated().save(path)
+    blob = KeyRing.load(path).wrap(b"n" * 32)
+    assert serving.unwrap(blob) == b"n" * 32
+    assert serving.ids == ("k2", "k1")
+    KeyRing.load(path).rotated().save(path)
+    assert serving.wrap(b"k" * 32).startswith(wrap_prefix("k3"))
+    assert serving.unwrap(old) == b"k" * 32
+
+
+@pytest.mark.parametrize("left", ["", "k9:AAAA", "another's"])
+def test_a_file_that_makes_no_sense_is_not_followed(tmp_path: Path, left: str):
+    """Emptied, damaged, another installation's, gone: what was read before goes on."""
+    path = tmp_path / "keys"
+    serving = KeyRing.create(path)
+    blob = serving.wrap(b"k" * 32)
+    path.write_text(KeyRing.new().text() if left == "another's" else left)
+    assert serving.unwrap(serving.wrap(b"n" * 32)) == b"n" * 32
+    path.unlink()
+    assert serving.unwrap(serving.wrap(b"n" * 32)) == b"n" * 32
+    assert (serving.unwrap(blob), serving.ids) == (b"k" * 32, ("k1",))
+    with pytest.raises(UnknownKey):
+        serving.unwrap(KeyRing({"k7": bytes(32)}, bytes(32)).wrap(b"k" * 32))
+
+
+def test_a_prepared_key_opens_and_does_not_wrap(keyring: KeyRing):
+    """Until it is rotated to the front; preparing twice makes one key."""
+    prepared = keyring.prepared()
+    assert (prepared.ids, prepared.waiting, prepared.newest) == (("k1", "k2"), "k2", "k1")
+    assert prepared.prepared().text() == prepared.text()
+    rotated = prepared.rotated()
+    assert (rotated.ids, rotated.waiting) == (("k2", "k1"), None)
+    assert prepared.unwrap(rotated.wrap(b"k" * 32)) == b"k" * 32
+
+
+def test_an_id_is_given_once(keyring: KeyRing):
+    """What is dropped leaves no id for another key; the newest can't be dropped."""
+    ring = keyring.rotated().without(["k1"])
+    assert ring.ids == ("k2",)
+    assert ring.rotated().ids == ("k3", "k2")
+    with pytest.raises(BadKeys):
+        ring.without(["k2"])

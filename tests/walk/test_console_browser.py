@@ -395,6 +395,8 @@ async def test_an_identity_is_granted_by_a_second_person(console, phone, desk):
     await second.page.get_by_role("link", name=reference).click()
     await second.page.wait_for_url(f"**/console/cases/{reference}")
     assert "Elle doit voir un médecin." in await second.text()
+    await second.page.get_by_label("J'ai lu la raison").focus()
+    await second.page.keyboard.press("Space")
     await second.press("Accorder")
     assert "Sissoko" not in await second.page.content()
     await first.open(f"/console/cases/{reference}")

@@ -189,7 +189,8 @@ def _subject(ask: Ask, key: str) -> str:
     category = ask.library.categories.get(key)
     if category is None:
         return key
-    return f"{_(ask, KINDS[category.kind]).capitalize()} : {ask.library.words(f'categories:{key}', ask.language)}"
+    kind, subject = _(ask, KINDS[category.kind]).capitalize(), ask.library.words(f"categories:{key}", ask.language)
+    return _(ask, N_("{kind} : {subject}")).format(kind=kind, subject=subject)
 
 
 def _region(ask: Ask, key: str) -> str:

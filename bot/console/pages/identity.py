@@ -7,7 +7,7 @@ from aiohttp import web
 from sqlalchemy import Row
 
 from bot.cases import disclosures, excluding, referred
-from bot.cases.desk import Desk
+from bot.cases.desk import Desk, NotPossible
 from bot.console.asking import Ask
 from bot.console.rendering import N_, saying
 from bot.console.routes import route
@@ -33,6 +33,13 @@ DONE = {
     "override": saying(
         "identity-taken", N_("Vous voyez l'identité pour 72 heures. Une autre personne habilitée en est prévenue.")
     ),
+    "override_alone": saying(
+        "identity-taken-alone",
+        N_(
+            "Vous voyez l'identité pour 72 heures. Aucune autre personne habilitée ne peut en être prévenue :"
+            " dites-le à votre responsable."
+        ),
+    ),
     "withdraw": saying("identity-withdrawn", N_("Votre demande est retirée.")),
     "grant": saying("identity-granted", N_("L'identité est accordée pour 30 jours.")),
     "refuse": saying("identity-refused", N_("L'identité est refusée.")),
@@ -42,6 +49,8 @@ DONE = {
     "include": saying("included", N_("Le dossier est visible à nouveau pour cette personne ou ce bureau.")),
     "recuse": saying("recused", N_("Vous ne voyez plus ce dossier.")),
 }
+
+SURE = N_("Lisez la raison et cochez la case avant de répondre.")
 
 # What deeds of bot.cases say when they are refused; the words stand here to be translated.
 REFUSED = (
@@ -117,7 +126,8 @@ async def ask_identity(ask: Ask) -> web.Response:
 @route("POST", f"{CASE}/identity/override", "ask_identity")
 async def override(ask: Ask) -> web.Response:
     reason = _given(ask, "reason")
-    return await _do(ask, lambda desk: disclosures.override(desk, ask.reference, reason), "override")
+    others = await ask.desk(lambda desk: disclosures.override(desk, ask.reference, reason))
+    return await ask.back_to_case(DONE["override" if others else "override_alone"])
 
 
 @route("POST", f"{CASE}/identity/withdraw", "ask_identity")
@@ -128,6 +138,8 @@ async def withdraw(ask: Ask) -> web.Response:
 @route("POST", f"{CASE}/identity/decide", "disclose")
 async def decide(ask: Ask) -> web.Response:
     one, granted = _given(ask, "request"), _given(ask, "granted") == "yes"
+    if not _given(ask, "sure"):
+        raise NotPossible(SURE)
     done = "grant" if granted else "refuse"
     return await _do(ask, lambda desk: disclosures.decide(desk, ask.reference, one, granted=granted), done)
 

@@ -58,25 +58,27 @@ _LOGGED: WeakKeyDictionary[web.Application, dict[tuple[str, str], datetime]] = W
 class Shown:
     """What a list page shows."""
 
+    wanted: Wanted
     page: Page
     counts: Mapping[str, int]
     names: Mapping[uuid.UUID, str]
     digest: str
 
 
-def look(conn: Connection, staff: Staff, wanted: Wanted, ask: Ask) -> Shown:
-    """What this member of staff may see of what is wanted, now."""
+def look(conn: Connection, staff: Staff, ask: Ask) -> Shown:
+    """What this member of staff may see of what the address asks for, now."""
     zone = ZoneInfo(ask.library.organisation.timezone)
-    page = lists.listed(conn, staff, wanted, ask.now, zone)
     counts = lists.counts(conn, staff, ask.now)
-    return Shown(page, counts, assigning.names(conn), lists.digest(page, counts, ask.now))
+    wanted = Wanted.read(ask.request.query, staff, lists.first_view(staff, counts))
+    page = lists.listed(conn, staff, wanted, ask.now, zone)
+    return Shown(wanted, page, counts, assigning.names(conn), lists.digest(page, counts, ask.now))
 
 
 @route("GET", "/console", "list")
 async def inbox(ask: Ask) -> web.StreamResponse:
     """A view of the cases; for htmx the list alone."""
-    wanted = Wanted.read(ask.request.query, ask.staff)
-    shown = await ask.read(lambda conn: look(conn, ask.staff, wanted, ask))
+    shown = await ask.read(lambda conn: look(conn, ask.staff, ask))
+    wanted = shown.wanted
     values = {**_values(ask), "wanted": wanted, "shown": shown, "back": wanted.query(), "rows": shown.page.rows}
     renews = bool(ask.request.headers.get("HX-Request"))
     if _is_news(ask, wanted.query(), renews=renews):
@@ -101,7 +103,7 @@ async def searched(ask: Ask) -> web.StreamResponse:
         page, names = await ask.desk(lambda desk: _search(desk, ask, words, max(number, 1)))
     if len(page.rows) == 1 and search.is_whole_reference(words):
         return ask.go(f"/console/cases/{page.rows[0].reference}")
-    shown = Shown(page, {}, names, "")
+    shown = Shown(Wanted(), page, {}, names, "")
     return ask.page(
         "inbox/search.html",
         **{**_values(ask), "ticks": False}, words=words, shown=shown, rows=page.rows, number=max(number, 1), back="",
@@ -175,7 +177,6 @@ def _values(ask: Ask) -> dict[str, object]:
         "told": Wording(ask),
         "views": {view: VIEWS[view] for view in lists.views_of(ask.staff)},
         "keys": {view: key for key, view in KEYS.items()},
-        "counted": lists.COUNTED,
         "mine": _is_mine(ask),
         "ticks": ask.may("assign_many"),
     }

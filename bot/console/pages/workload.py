@@ -9,6 +9,7 @@ from bot.cases.desk import Desk
 from bot.console.asking import Ask, number
 from bot.console.rendering import N_, saying
 from bot.console.routes import route
+from bot.console.wording import Wording
 
 GIVEN = saying("workload_given", N_("Les dossiers ont changé de mains."))
 LEFT = saying("workload_left", N_("Rien n'a été confié : choisissez au moins un dossier, ou tous."))
@@ -87,6 +88,7 @@ async def _of_one(ask: Ask, outcome: assigning.Outcome | None = None, *, status:
         colleagues=[(one.id, one.name) for one in colleagues if one.id != _whose(ask)],
         nobody=NOBODY,
         outcome=outcome,
+        told=Wording(ask),
         region=_region(ask),
         categories={key: ask.library.words(f"categories:{key}", ask.language) for key in ask.library.categories},
         most=workload.MOST,

@@ -99,6 +99,12 @@
   addEventListener("pagehide", hush);
   addEventListener("pageshow", () => { if (!(pause && paused())) listen(); });
 
+  // ---------------------------------------------------------------- paper
+  document.querySelectorAll("[data-print]").forEach((button) => {
+    button.hidden = false;
+    button.addEventListener("click", () => print());
+  });
+
   // ---------------------------------------------------------------- keys
   const keys = $("keys");
   $("show-keys")?.addEventListener("click", (event) => { event.preventDefault(); keys.showModal(); });
