@@ -94,7 +94,7 @@ WITHOUT_WORDS = {
 
 
 NOT_SERVED = {"PIL.TiffImagePlugin"}
-"""Loggers that tell at DEBUG what a phone wrote into a photo. Segin is served at INFO: there they are looked at, too."""
+"""Loggers that tell at DEBUG what a phone wrote into a photo. Segin is served at INFO: there they are looked at too."""
 
 FORM_AGAIN = {"/console/cases/{reference}/refer": "the form of the case again, with what of it could be told"}
 """What answers 422 with more than was sent."""
