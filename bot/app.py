@@ -138,7 +138,7 @@ async def serve(settings: Settings, *, watch: bool = False) -> None:
         # and again while people wait (measured: 60 to 85 ms each time, the worst of the p99).
         gc.collect()
         gc.freeze()
-        gc.set_threshold(10_000, 20, 100)  # nearly all of a turn goes without it (measured: 5 % of a turn's CPU)
+        gc.set_threshold(100_000, 20, 100)  # nearly all of a turn goes without it (measured: 5 % of a turn's CPU)
         log.info("Segin listens at http://%s:%d/", settings.host, settings.port)
         if worker.demonstration:
             missing = ", ".join(shelf.library.organisation.missing)

@@ -5,11 +5,11 @@ Everything of a person is sealed with their own data key; erasing drops the row 
 
 import uuid
 from collections.abc import Iterable
-from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
 import msgspec
+from msgspec import Struct
 from sqlalchemy import Connection, Row, bindparam, delete, select
 
 from bot.dialogue.model import Conversation, Message, Say
@@ -51,8 +51,7 @@ def address_index(keyring: KeyRing, channel: str, address: str) -> bytes:
     return keyring.index("address", channel, address)
 
 
-@dataclass(slots=True)
-class Contact:
+class Contact(Struct):
     """A contact under way in one transaction. Changes are gathered here; the round (or the desk) writes them."""
 
     id: uuid.UUID
@@ -68,7 +67,7 @@ class Contact:
     draft_until: datetime | None = None
     blocked: bool = False
     window_until: datetime | None = None  # free words may be sent until then; none: always
-    outgoing: list[dict[str, Any]] = field(default_factory=list)
+    outgoing: list[dict[str, Any]] = []
 
     def seal_conversation(self) -> bytes:
         return self.key.seal(padded(_encode(self.conversation)), "conversation", self.id.bytes)

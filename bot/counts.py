@@ -10,7 +10,7 @@ import contextlib
 import logging
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 from sqlalchemy import Connection
 
@@ -27,6 +27,7 @@ log = logging.getLogger(__name__)
 STEPS = tables.step_counts
 
 EVERY = 60.0  # seconds between writes
+DAY = timedelta(days=1)
 
 
 def utc_now() -> datetime:
@@ -116,6 +117,7 @@ class StepCounts:
         self.store, self.clock = store, clock
         self._entered: Counter[tuple[datetime, str]] = Counter()
         self._answered: Counter[tuple[datetime, str]] = Counter()
+        self._day = datetime.min.replace(tzinfo=UTC)
         self._library: Library | None = None
         self._countable: frozenset[str] = frozenset()
         self._task: asyncio.Task[None] | None = None
@@ -135,12 +137,19 @@ class StepCounts:
         """One turn: the steps it entered, and the one it answered ("": none)."""
         if library is not self._library:
             self._library, self._countable = library, countable(library)
-        day = cut_to_day(self.clock())
+        day = self._today()
         for step in passed:
             if step in self._countable:
                 self._entered[day, step] += 1
         if answered in self._countable:
             self._answered[day, answered] += 1
+
+    def _today(self) -> datetime:
+        """The day, the same object all day long: what is counted is found by it."""
+        now = self.clock()
+        if not self._day <= now < self._day + DAY:
+            self._day = cut_to_day(now)
+        return self._day
 
     async def flush(self) -> None:
         """Adds what was counted to the database; what can't be written now waits for the next time."""

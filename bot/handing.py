@@ -6,9 +6,9 @@ Every other lane is asked for as ever (`bot/lanes.py`). Lease and words are one 
 
 import uuid
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import datetime
 
+from msgspec import Struct
 from sqlalchemy import Connection, bindparam, insert, or_, select, update
 
 from bot import lanes
@@ -45,8 +45,7 @@ _FIRST = insert(LANES)
 _PAUSED = select(PAUSES.c.channel)
 
 
-@dataclass(frozen=True, slots=True)
-class Ready:
+class Ready(Struct, frozen=True):
     """What a turn says first to a contact of a channel that is pushed to; its row is about to be written.
 
     `new`: a contact of this very round, so there is no lane yet.

@@ -15,11 +15,12 @@ import logging
 import time
 import uuid
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any
 
 import msgspec
+from msgspec import Struct, field
+from msgspec.structs import replace
 from sqlalchemy import BindParameter, ColumnElement, Connection, Row, and_, bindparam, delete, func, or_, select, update
 
 from bot.channels.base import Blocked, Channel, Closed, Fault, GiveUp, Retry
@@ -28,7 +29,7 @@ from bot.channels.rates import NotYet
 from bot.contacts import CONTACTS
 from bot.dialogue.model import Conversation, Message
 from bot.halts import block, close_window, delivery_index, pause
-from storage import DataKey, KeyRing, Tampered, database_now, insert_into, tables
+from storage import DataKey, KeyRing, Tampered, among, database_now, insert_into, many, tables
 
 log = logging.getLogger(__name__)
 
@@ -43,8 +44,7 @@ _message = msgspec.json.Decoder(Message).decode
 _conversation = msgspec.json.Decoder(Conversation).decode
 
 
-@dataclass(frozen=True, slots=True)
-class Due:
+class Due(Struct, frozen=True):
     """The next thing to do in a lane that is ours: send (a part of) a message, or knock.
 
     `since`: when its lease began or was made longer, by the clock of this process.
@@ -65,8 +65,7 @@ class Due:
     since: float = field(default_factory=time.monotonic)
 
 
-@dataclass(frozen=True, slots=True)
-class Sent:
+class Sent(Struct, frozen=True):
     """It went; `message_id` is the provider's."""
 
     message_id: str = ""
@@ -75,15 +74,13 @@ class Sent:
 Outcome = Sent | Exception
 
 
-@dataclass(frozen=True, slots=True)
-class Take:
+class Take(Struct, frozen=True):
     """Asks for a lane."""
 
     contact_id: uuid.UUID
 
 
-@dataclass(frozen=True, slots=True)
-class Ended:
+class Ended(Struct, frozen=True):
     """Tells how a send ended, and asks for what comes next."""
 
     due: Due
@@ -166,6 +163,7 @@ _OURS = (
 _LONGER = update(LANES).where(LANES.c.contact_id.in_(bindparam("ids", expanding=True))).values(until=bindparam("end"))
 _GONE = delete(OUTBOX).where(OUTBOX.c.id.in_(bindparam("ids", expanding=True)))
 _KEPT = update(OUTBOX).where(OUTBOX.c.id.in_(bindparam("ids", expanding=True))).values(sent_at=bindparam("at"))
+_PAUSED = select(PAUSES.c.channel, PAUSES.c.not_before)
 _HEADS = (
     select(OUTBOX.c.contact_id, func.min(OUTBOX.c.seq).label("seq"), func.max(OUTBOX.c.due_at).label("newest"))
     .where(OUTBOX.c.contact_id.in_(bindparam("ids", expanding=True)), _waiting(bindparam("now")))
@@ -204,7 +202,7 @@ class _Step:
         holders = list(self.wanted) if self.conn.dialect.name == "sqlite" else ids
         if holders:
             self.holders = {row.id: row.channel for row in self.conn.execute(_HOLDERS, {"ids": holders})}
-        self.pauses = {row.channel: row.not_before for row in self.conn.execute(select(PAUSES))}
+        self.pauses = {row.channel: row.not_before for row in self.conn.execute(_PAUSED)}
         self._read_lanes(ids)
         if self.ended:
             self._mark()
@@ -244,17 +242,14 @@ class _Step:
                 pauses[channel] = self.now + LEASE  # one lane tries; the others wait for what becomes of it
             self.fences[contact_id] = lane.fence + 1
         taken = list(self.fences.keys() & self.wanted)
-        if taken:
-            self.conn.execute(_OURS, {"ids": taken, "worker": self.desk.worker, "end": self.now + LEASE})
+        among(self.conn, _OURS, taken, worker=self.desk.worker, end=self.now + LEASE)
 
     def _is_free(self, lane: Any) -> bool:
         leased = lane.until is not None and lane.until >= self.now
         return lane.closed_at is None and not leased and lane.not_before <= self.now
 
     def _set_end(self, ids: Iterable[uuid.UUID], end: datetime | None) -> None:
-        ids = list(ids)
-        if ids:
-            self.conn.execute(_LONGER, {"ids": ids, "end": end})
+        among(self.conn, _LONGER, list(ids), end=end)
 
     # ------------------------------------------------------------ what comes next
 
@@ -338,12 +333,9 @@ class _Step:
         unfinished = {part["row"] for part in parts}
         gone = [row for row in gone if row not in unfinished]
         kept = [row for row in kept if row not in unfinished]
-        if gone:
-            self.conn.execute(_GONE, {"ids": gone})
-        if kept:
-            self.conn.execute(_KEPT, {"ids": kept, "at": self.now})
-        if parts:
-            self.conn.execute(_PART, parts)
+        among(self.conn, _GONE, gone)
+        among(self.conn, _KEPT, kept, at=self.now)
+        many(self.conn, _PART, parts)
         if deliveries:
             self.conn.execute(insert_into(self.conn.dialect.name, DELIVERIES).on_conflict_do_nothing(), deliveries)
 

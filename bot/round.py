@@ -4,16 +4,15 @@ Contacts are locked and read, what was seen is dropped, every turn is computed, 
 turn with effects runs in a savepoint of its own, so that a fault in it undoes it alone.
 """
 
-import dataclasses
 import logging
 import traceback
 import uuid
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
 import msgspec
+from msgspec import Struct
 from msgspec.structs import replace
 from sqlalchemy import Connection, bindparam, delete, insert, select, update
 
@@ -44,10 +43,10 @@ HEARD, OUTBOX, LANES = tables.heard, tables.outbox, tables.lanes
 MAX_NEEDS = 8  # look-ups a turn
 BRIEF = timedelta(hours=1)  # how long a message that leads to an anonymous case waits to be fetched
 DRAFT = timedelta(hours=24)  # how long an unfinished dialogue keeps what is sensitive
+NOTHING_SAID = Told((), new=False)
 
 
-@dataclass(slots=True, eq=False)
-class Entry:
+class Entry(Struct, eq=False):
     """One message on its way through a round."""
 
     channel: Channel
@@ -57,13 +56,12 @@ class Entry:
     failed: bool = False  # its turn can't be written: it is set aside
 
 
-@dataclass(slots=True)
-class Result:
+class Result(Struct):
     """What became of an entry once the round is committed."""
 
     entry: Entry
     contact_id: uuid.UUID | None = None
-    told: Told = field(default_factory=lambda: Told((), new=False))
+    told: Told = NOTHING_SAID
     effects: tuple[Effect, ...] = ()
     passed: tuple[str, ...] = ()  # steps entered
     answered: str = ""  # the step that waited before and was answered, as "flow/step"
@@ -396,4 +394,4 @@ class Unwritable(Exception):
 
 def replace_contact(contact: Contact) -> Contact:
     """The contact as it was before its turn."""
-    return dataclasses.replace(contact, outgoing=[])
+    return replace(contact, outgoing=[])

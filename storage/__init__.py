@@ -6,7 +6,7 @@ from storage.columns import Id, Moment
 from storage.crypto import DataKey, KeyRing
 from storage.errors import Aborted, BadKeys, StorageError, Tampered, Unavailable, UnknownKey
 from storage.ids import random_id, uuid7
-from storage.many import many
+from storage.many import among, many
 from storage.migrate import is_current, upgrade
 from storage.store import Store, Work, database_now, insert_into
 
@@ -25,6 +25,7 @@ __all__ = [
     "Unavailable",
     "UnknownKey",
     "Work",
+    "among",
     "audit",
     "backup",
     "database_now",

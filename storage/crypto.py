@@ -28,6 +28,7 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDFExpand
 
+from storage.chance import Chance
 from storage.errors import BadKeys, Tampered, UnknownKey
 
 KEY_BYTES = 32
@@ -38,6 +39,7 @@ _INDEX = "index"
 _WRAP_LABEL = b"segin/data-key/1"
 _INDEX_LABEL = b"segin/index/1/"
 _LONGEST_ID = 32
+_nonces = Chance(_NONCE_BYTES)
 
 
 def framed(*parts: bytes) -> bytes:
@@ -78,7 +80,7 @@ class DataKey:
 
     def seal(self, plain: bytes, label: str, owner: bytes) -> bytes:
         """Seal `plain` for one place: `label` names the column ("outbox.body"), `owner` is the row's id."""
-        nonce = os.urandom(_NONCE_BYTES)
+        nonce = _nonces.draw()
         return _VERSION + nonce + self._aead.encrypt(nonce, plain, _place(label) + owner)
 
     def open(self, blob: bytes, label: str, owner: bytes) -> bytes:
@@ -245,7 +247,7 @@ class KeyRing:
         self._renewed()
         masters = self._masters
         name = masters.newest.encode()
-        nonce = os.urandom(_NONCE_BYTES)
+        nonce = _nonces.draw()
         sealed = masters.aeads[masters.newest].encrypt(nonce, data_key, _wrapped_by(name))
         return b"".join((wrap_prefix(masters.newest), nonce, sealed))
 

@@ -4,11 +4,12 @@
 gets a `random_id`.
 """
 
-import os
 import threading
 import time
 import uuid
 from datetime import UTC, datetime, timedelta
+
+from storage.chance import Chance
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MILLISECOND = timedelta(milliseconds=1)
@@ -20,8 +21,7 @@ _CHANCE_BITS = 74  # 12 beside the version and 62 beside the variant
 _lock = threading.Lock()
 _last_moment = 0
 _last_chance = 0
-_pool: list[bytes] = []  # random bytes not used yet
-os.register_at_fork(after_in_child=_pool.clear)  # two processes must not use the same
+_chance = Chance(10)
 
 
 def uuid7(now: datetime | None = None) -> uuid.UUID:
@@ -33,7 +33,7 @@ def uuid7(now: datetime | None = None) -> uuid.UUID:
     global _last_moment, _last_chance  # noqa: PLW0603 one order for the whole process is the point
     moment = time.time_ns() // 1_000_000 if now is None else (now - _EPOCH) // _MILLISECOND
     with _lock:
-        chance = _chance()
+        chance = int.from_bytes(_chance.draw(), "big")  # 80 bits
         if moment > _last_moment:
             _last_moment = moment
             # The top bit stays free, so that counting on within the millisecond has room.
@@ -45,14 +45,6 @@ def uuid7(now: datetime | None = None) -> uuid.UUID:
                 _last_chance &= (1 << (_CHANCE_BITS - 1)) - 1
         moment, chance = _last_moment, _last_chance
     return uuid.UUID(int=moment << 80 | _VERSION | (chance >> 62) << 64 | _VARIANT | (chance & _LOW_62))
-
-
-def _chance() -> int:
-    """80 random bits. Asked of the system many at a time: one question costs more than the rest of an id."""
-    if not _pool:
-        much = os.urandom(64 * 10)
-        _pool.extend(much[start : start + 10] for start in range(0, len(much), 10))
-    return int.from_bytes(_pool.pop(), "big")
 
 
 def random_id() -> uuid.UUID:

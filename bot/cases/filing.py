@@ -18,15 +18,17 @@ from bot.cases import exclusions, merged, numbers, statuses
 from bot.contacts import Contact
 from bot.dialogue.flow import Category, Library
 from bot.dialogue.model import AddToCase, OpenCase, Text, literal
-from storage import DataKey, KeyRing, database_now, many, random_id, tables, uuid7
+from storage import DataKey, KeyRing, database_now, insert_into, many, random_id, tables, uuid7
 
 CASES, MESSAGES, FILES, OUTBOX = tables.cases, tables.case_messages, tables.attachments, tables.outbox
 FETCHES = tables.fetches
 
 # Built once: SQLAlchemy takes as long to build a statement as SQLite to carry it out, and a case needs seven.
-_OPEN = insert(CASES)
+_OPEN = {
+    name: insert_into(name, CASES).on_conflict_do_nothing(index_elements=["reference"])
+    for name in ("sqlite", "postgresql")
+}
 _SAY = insert(MESSAGES)
-_TAKEN = select(CASES.c.id).where(CASES.c.reference == bindparam("reference"))
 _LAST = select(func.max(MESSAGES.c.position)).where(MESSAGES.c.case_id == bindparam("case"))
 _DROP_DRAFTS = delete(FILES).where(FILES.c.contact_id == bindparam("contact"))
 _DROP_SAID = delete(OUTBOX).where(OUTBOX.c.contact_id == bindparam("contact"), OUTBOX.c.seq > 0)
@@ -194,7 +196,7 @@ def file_case(conn: Connection, keyring: KeyRing, new: New, now: datetime) -> tu
     at = as_kept(now, anonymous=anonymous)
     due_at = new.due_at or due(None, new.category, now)
     case_id = new.id or (random_id() if anonymous else uuid7())
-    filed = Filed(case_id, _unused_reference(conn), new.receipt or numbers.new_receipt(), due_at)
+    filed = Filed(case_id, numbers.new_reference(), new.receipt or numbers.new_receipt(), due_at)
     key = DataKey.new()
     row = {
         "id": filed.id,
@@ -221,7 +223,8 @@ def file_case(conn: Connection, keyring: KeyRing, new: New, now: datetime) -> tu
         "version": 1,
         "legal_hold": False,
     }
-    many(conn, _OPEN, [row])
+    while not many(conn, _OPEN[conn.dialect.name], [row]):  # somebody has this number
+        filed.reference = row["reference"] = numbers.new_reference()
     return filed, Thread(conn, filed.id, key, at, anonymous=anonymous)
 
 
@@ -288,13 +291,6 @@ class Thread:
 
 
 # ---------------------------------------------------------------- the parts
-
-
-def _unused_reference(conn: Connection) -> str:
-    while True:
-        reference = numbers.new_reference()
-        if conn.execute(_TAKEN, {"reference": reference}).first() is None:
-            return reference
 
 
 def find(conn: Connection, keyring: KeyRing, contact: Contact, *, case: str = "", receipt: str = "") -> Row[Any] | None:

@@ -13,6 +13,7 @@ from zoneinfo import ZoneInfo
 
 from sqlalchemy import ColumnElement, Connection, Row, func, or_, select, update
 
+from bot.cases import alerts
 from bot.staff import accounts
 from storage import KeyRing, database_now, tables
 
@@ -77,13 +78,14 @@ def on_duty(conn: Connection, zone: str, now: datetime) -> set[uuid.UUID]:
 
 
 def excluded(conn: Connection, alert: "Row[Any]") -> tuple[set[uuid.UUID], set[str]]:
-    """Accounts and offices that must not know of an alert: those kept out of any case of its person."""
+    """Accounts and offices that are not told of an alert: kept out of any case of its person, or it is their deed."""
     its = CASES.c.id.in_([one for one in (alert.case_id, alert.held_case_id) if one is not None])
     if alert.contact_id is not None:
         its |= CASES.c.contact_id == alert.contact_id
     theirs = EXCLUSIONS.c.case_id.in_(select(CASES.c.id).where(its))
     rows = conn.execute(select(EXCLUSIONS.c.staff_id, EXCLUSIONS.c.office).where(theirs)).all()
-    return {row.staff_id for row in rows if row.staff_id}, {row.office for row in rows if row.office}
+    people = {row.staff_id for row in rows if row.staff_id} | alerts.done_by(conn, alert)
+    return people, {row.office for row in rows if row.office}
 
 
 def _ways(conn: Connection, keyring: KeyRing, staff_id: uuid.UUID, set_up: Collection[str]) -> dict[str, str]:

@@ -14,6 +14,7 @@ from datetime import timedelta
 from typing import ClassVar, Protocol
 
 from aiohttp import web
+from msgspec import Struct
 
 from bot.channels.rates import Rates
 from bot.dialogue.model import Heard, Message
@@ -65,8 +66,7 @@ class Fault(Exception):
         self.why, self.after = why, after
 
 
-@dataclass(frozen=True, slots=True)
-class Incoming:
+class Incoming(Struct, frozen=True):
     """One message as a channel received it.
 
     `message_id` is the provider's (or the browser's): a repeat of it is no second turn. `body` holds the
@@ -97,16 +97,14 @@ class Status:
     why: Exception | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Said:
+class Said(Struct, frozen=True):
     """A message waiting for its person; `seq` counts up per contact."""
 
     seq: int
     message: Message
 
 
-@dataclass(frozen=True, slots=True)
-class Told:
+class Told(Struct, frozen=True):
     """What a heard message brought: all that is said and not yet acknowledged, oldest first. (A channel that is
     pushed to sends nothing of it here: its lane does.)
 

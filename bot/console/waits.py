@@ -5,7 +5,7 @@ from datetime import datetime
 
 from sqlalchemy import Connection, ScalarSelect, exists, literal, or_, select
 
-from bot.cases import lists
+from bot.cases import alerts, lists
 from bot.cases.may import Staff, may
 from storage import tables
 
@@ -24,13 +24,14 @@ def counts(conn: Connection, staff: Staff, now: datetime) -> dict[str, int]:
 
 
 def _alerts(staff: Staff) -> ScalarSelect[int]:
-    """As `on_call.open_alerts` lists them: none of a person in any of whose cases they are named."""
+    """As `on_call.open_alerts` lists them: of no person in any of whose cases they are named, of no deed of theirs."""
     of_its_person = or_(
         CASES.c.id == ALERTS.c.case_id, CASES.c.id == ALERTS.c.held_case_id, CASES.c.contact_id == ALERTS.c.contact_id
     )
     among = EXCLUSIONS.join(CASES, CASES.c.id == EXCLUSIONS.c.case_id)
     kept = exists(select(literal(1)).select_from(among).where(lists.named(staff), of_its_person).correlate(ALERTS))
-    return lists.capped(select(ALERTS.c.id).where(ALERTS.c.closed_at.is_(None), ~kept))
+    own = alerts.is_deed_of(uuid.UUID(staff.id))
+    return lists.capped(select(ALERTS.c.id).where(ALERTS.c.closed_at.is_(None), ~kept, ~own))
 
 
 def _requests(staff: Staff) -> ScalarSelect[int]:

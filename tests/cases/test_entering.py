@@ -193,3 +193,15 @@ def test_receipts_of_forms_are_receipts():
     """Always 16 digits with their check, whatever the secret bytes."""
     for secret in (bytes(32), b"\xff" * 32, uuid.uuid4().bytes * 2):
         assert numbers.read_receipt(numbers.receipt_of(secret)) is not None
+
+
+async def test_a_number_that_somebody_has_is_not_given_again(house, awa, monkeypatch):
+    """Drawn by chance, a number may be taken: another one is drawn, and both cases stay as they are."""
+    first = await enter(house, awa, UNNAMED)
+    drawn = iter([first.reference, first.reference, "ML-0000-07"])
+    monkeypatch.setattr("bot.cases.numbers.new_reference", lambda: next(drawn))
+    second = await enter(house, awa, UNNAMED, "another form")
+    assert second.reference == "ML-0000-07"
+    rows = await house.rows(CASES)
+    assert sorted(row.reference for row in rows) == sorted([first.reference, "ML-0000-07"])
+    assert len({row.data_key for row in rows}) == 2

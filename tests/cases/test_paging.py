@@ -376,15 +376,22 @@ async def taken_in_an_emergency(house):
 
 async def test_an_identity_taken_in_an_emergency_pages_others(house):
     """By the same way as any alert, until a second person has seen it; no word of the reason."""
-    reference, _ = await taken_in_an_emergency(house)
+    reference, mariam = await taken_in_an_emergency(house)
     binta = await guard(house, "Binta", email="binta@example.org")
     way = Noting()
     pager = sender(house, email=way)
     await look(pager)
-    assert ("binta@example.org", "1 alerte") in [(to, subject) for to, subject, _ in way.sent]
+    assert [(to, subject) for to, subject, _ in way.sent] == [("binta@example.org", "1 alerte")]
     assert SENTINEL not in str(way.sent)
     alert = await alert_of(house)
     assert (alert.kind, alert.stage) == ("override", 1)
+    assert await at(house, mariam, on_call.open_alerts) == []  # nor does she say herself that it is all right
+    for deed in (
+        lambda desk: on_call.take(desk, alert.id.hex),
+        lambda desk: on_call.close(desk, alert.id.hex, "mistake"),
+    ):
+        with pytest.raises(on_call.NotOpen):
+            await at(house, mariam, deed)
     (shown,) = await at(house, binta, on_call.open_alerts)
     assert (shown.kind, shown.reference) == ("override", reference)
     house.later(minutes=15)

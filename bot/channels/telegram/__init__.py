@@ -21,13 +21,14 @@ import logging
 from collections import deque
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from contextlib import suppress
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import ClassVar
 from urllib.parse import urlsplit
 
 import msgspec
 from aiohttp import web
+from msgspec.structs import replace
 from telegram.error import BadRequest, InvalidToken, TelegramError
 
 from bot.channels.base import (
@@ -267,8 +268,13 @@ class Telegram:
     async def _retire_all(self) -> None:
         while self._keyboards:
             await asyncio.sleep(LOOK_AGAIN)
-            while self._keyboards and self._busy < CALM and self._rates.backlog() <= 0:
+            for _ in range(len(self._keyboards)):
+                if self._busy >= CALM:
+                    break
                 keyboard = self._keyboards.popleft()
+                if self._rates.backlog(str(keyboard.chat)) > 0:  # their reply waits for its turn, or just went
+                    self._keyboards.append(keyboard)
+                    continue
                 empty = {"inline_keyboard": ()}
                 what = {"chat_id": keyboard.chat, "message_id": keyboard.message, "reply_markup": empty}
                 await self._run(Call("editMessageReplyMarkup", what))

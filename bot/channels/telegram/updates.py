@@ -6,7 +6,6 @@ Edited messages, reactions, groups, channels, business accounts and so on are pa
 """
 
 import json
-from dataclasses import dataclass
 
 import msgspec
 from msgspec import Struct, field
@@ -39,16 +38,14 @@ class NotJson(ValueError):
     """The body is no JSON at all."""
 
 
-@dataclass(frozen=True, slots=True)
-class Keyboard:
+class Keyboard(Struct, frozen=True):
     """The buttons below one of our messages."""
 
     chat: int
     message: int
 
 
-@dataclass(frozen=True, slots=True)
-class Arrived:
+class Arrived(Struct, frozen=True):
     """What one update asks for. With nothing set it is passed over on purpose."""
 
     incoming: Incoming | None = None  # somebody said something

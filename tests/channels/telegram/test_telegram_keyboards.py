@@ -154,7 +154,6 @@ async def test_a_tap_below_an_old_message_gets_a_right_answer(town, still_shown)
     assert (await town.asked(AWA, 6))["text"] == "De quoi s'agit-il ?"
 
 
-@pytest.mark.xfail(strict=True, reason="the call looks at what waits for everybody (backlog), not for this person")
 async def test_while_the_reply_waits_for_its_rate_the_old_keyboard_waits_too(database_url, keyring):
     """Whoever taps quickly gets the reply a second later, as Telegram allows: the buttons are there until then."""
     async with (

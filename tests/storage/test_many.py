@@ -1,0 +1,75 @@
+"""One statement for many rows: the same as SQLAlchemy's own, on both databases."""
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from sqlalchemy import bindparam, delete, insert, select, update
+
+from storage import among, insert_into, many, tables, uuid7
+
+NOW = datetime(2026, 11, 21, 8, tzinfo=UTC)
+CONTACTS, LANES = tables.contacts, tables.lanes
+FIRST = insert(LANES)
+OURS = (
+    update(LANES)
+    .where(LANES.c.contact_id.in_(bindparam("ids", expanding=True)), LANES.c.closed_at.is_(None))
+    .values(owner=bindparam("worker"), fence=LANES.c.fence + 2, until=bindparam("end"))
+)
+GONE = delete(LANES).where(LANES.c.contact_id.in_(bindparam("ids", expanding=True)))
+
+
+def people(conn, count):
+    rows = [
+        {
+            "id": uuid7(), "channel": "phone", "address_index": bytes([number]) * 32, "address": b"a", "data_key": b"k",
+            "conversation": b"c", "last_seq": 0, "heard_at": NOW, "created_at": NOW,
+        }
+        for number in range(count)
+    ]  # fmt: skip
+    conn.execute(insert(CONTACTS), rows)
+    lanes = [{"contact_id": row["id"], "fence": number, "not_before": NOW} for number, row in enumerate(rows)]
+    assert many(conn, FIRST, lanes) == count
+    return [row["id"] for row in rows]
+
+
+@pytest.mark.parametrize("count", [1, 2, 3, 8, 33])
+async def test_all_that_are_named_and_nobody_else(store, count):
+    """Moments, numbers and ids arrive as they are; what the statement itself fixes counts; the last id counts once."""
+
+    def work(conn):
+        ids = people(conn, count + 2)
+        end = NOW + timedelta(seconds=30)
+        among(conn, OURS, ids[:count], worker="w", end=end)
+        rows = conn.execute(select(LANES.c.fence, LANES.c.owner, LANES.c.until).order_by(LANES.c.fence)).all()
+        mine = [(number + 2, "w", end) for number in range(count)]
+        others = [(number, None, None) for number in (count, count + 1)]
+        assert sorted(rows, key=str) == sorted([*mine, *others], key=str)
+        among(conn, OURS, ids[:count], worker="w", end=None)
+        among(conn, GONE, ids[:count])
+        assert set(conn.scalars(select(LANES.c.contact_id))) == set(ids[count:])
+
+    await store.run(work)
+
+
+async def test_of_nobody_nothing(store):
+    await store.run(lambda conn: among(conn, GONE, []))
+    assert await store.run(lambda conn: many(conn, FIRST, [])) == 0
+
+
+async def test_how_many_rows_were_changed(store):
+    """An INSERT that passes over what is there tells how many it made."""
+
+    def work(conn):
+        (one,) = people(conn, 1)
+        unless = insert_into(conn.dialect.name, LANES).on_conflict_do_nothing(index_elements=["contact_id"])
+        return many(conn, unless, [{"contact_id": one, "fence": 7, "not_before": NOW}])
+
+    assert await store.run(work) == 0
+
+
+async def test_a_default_of_ours_is_asked_for(store):
+    def work(conn):
+        many(conn, insert(LANES), [{"contact_id": uuid7(), "not_before": NOW}])
+
+    with pytest.raises(TypeError, match="fence"):
+        await store.run(work)
