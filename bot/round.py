@@ -17,7 +17,7 @@ from msgspec.structs import replace
 from sqlalchemy import Connection, bindparam, delete, insert, select, update
 
 from bot import contacts
-from bot.cases import filing, views
+from bot.cases import consenting, filing, views
 from bot.channels.base import Channel, Incoming, Said, Told
 from bot.contacts import CONTACTS, Contact
 from bot.counts import answered as answered_by
@@ -338,6 +338,7 @@ class Round:
 
     def _forget(self, contact: Contact) -> None:
         """The person is gone: key, dialogue, drafts, what waited. A bare row stays for the good-bye to be fetched."""
+        consenting.erased(filing.Filing(self.conn, self.keyring, contact, self.now))
         self.conn.execute(delete(CONTACTS).where(CONTACTS.c.id == contact.id))
         bare = contacts.fresh(self.keyring, contact.channel, contact.index, contact.open_address(), self.now)
         bare.last_seq = contact.last_seq  # the browser counts on

@@ -77,12 +77,13 @@ def join(conn: Connection, contact_id: uuid.UUID, case_id: uuid.UUID, now: datet
         _insert(conn, URGENT, now, contact_id=contact_id, case_id=case_id)
 
 
-def for_override(desk: "Desk", row: "Row[Any]") -> None:
-    """Whoever is at this desk took the identity in a restricted case: others are told, each time anew.
+def for_override(desk: "Desk", row: "Row[Any]") -> "Row[Any]":
+    """Whoever is at this desk took the identity in a restricted case: others are told, each time anew. The alert.
 
     The case is locked. Its moment is that of the disclosure: by this `done_by` knows whose deed it was.
     """
-    _insert(desk.conn, OVERRIDE, desk.now, contact_id=row.contact_id, case_id=row.id)
+    alert_id = _insert(desk.conn, OVERRIDE, desk.now, contact_id=row.contact_id, case_id=row.id)
+    return desk.conn.execute(select(ALERTS).where(ALERTS.c.id == alert_id)).one()
 
 
 def override_seen(conn: Connection, at: datetime, now: datetime) -> None:
@@ -187,8 +188,8 @@ def _locked(conn: Connection, contact_id: uuid.UUID | None, case_id: uuid.UUID) 
 
 
 def _merged() -> ColumnElement[bool]:
-    """Alerts whose case became part of another: they go along."""
-    merged = CASES.c.merged_into.in_(select(CASES.c.id))
+    """Alerts whose case became part of another: they go along. What tells of a deed stays where it was done."""
+    merged = CASES.c.merged_into.in_(select(CASES.c.id)) & (ALERTS.c.kind != OVERRIDE)
     return ALERTS.c.closed_at.is_(None) & exists().where(CASES.c.id == ALERTS.c.case_id, merged)
 
 
@@ -241,7 +242,10 @@ def _anew(now: datetime, *, anonymous: bool = False) -> dict[str, Any]:
     return {"at": at, "stage": 0, "next_at": now, "lease_until": None, "taken_by": None, "taken_at": None}
 
 
-def _insert(conn: Connection, kind: str, now: datetime, *, anonymous: bool = False, **of: uuid.UUID | None) -> None:
-    """By chance, not by time: nothing beside an anonymous case tells when it came."""
-    at = as_kept(now, anonymous=anonymous)
-    conn.execute(insert(ALERTS), {"id": random_id(), "kind": kind, "at": at, "stage": 0, "next_at": now, **of})
+def _insert(
+    conn: Connection, kind: str, now: datetime, *, anonymous: bool = False, **of: uuid.UUID | None
+) -> uuid.UUID:
+    """By chance, not by time: nothing beside an anonymous case tells when it came. Its id."""
+    alert_id, at = random_id(), as_kept(now, anonymous=anonymous)
+    conn.execute(insert(ALERTS), {"id": alert_id, "kind": kind, "at": at, "stage": 0, "next_at": now, **of})
+    return alert_id

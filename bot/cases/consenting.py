@@ -12,7 +12,7 @@ from sqlalchemy import Connection, Row, select, update
 
 from bot.cases import consents, filing, statuses
 from bot.dialogue.model import Consent
-from storage import DataKey, audit, tables
+from storage import DataKey, tables
 
 CASES, REFERRALS = tables.cases, tables.referrals
 
@@ -69,7 +69,6 @@ def erased(cases: filing.Filing) -> None:
             thread.say("system", {"event": EVENTS["revoke"], "reason": service})
         # whoever looks at it is told that it changed
         conn.execute(update(CASES).where(CASES.c.id == row.id).values(version=CASES.c.version + 1))
-        audit.append(conn, at=at, staff="segin", deed="person erased", case_id=row.id)
 
 
 def _revoke_all(conn: Connection, key: DataKey, case_id: uuid.UUID, at: datetime) -> list[str]:

@@ -10,10 +10,11 @@ from datetime import datetime
 from typing import Any
 
 import msgspec
-from sqlalchemy import Row, insert, or_, select, update
+from sqlalchemy import ColumnElement, Row, exists, insert, literal, or_, select, update
 
-from bot.cases import alerts, exclusions, knowing
+from bot.cases import alerts, knowing, lists, paging
 from bot.cases.desk import CASES, Desk, NoSuchCase, NotPossible
+from bot.cases.may import Staff
 from bot.cases.thread import staff_names
 from bot.contacts import padded
 from storage import tables, uuid7
@@ -75,7 +76,7 @@ def ask(desk: Desk, reference: str, reason: str) -> None:
 def override(desk: Desk, reference: str, reason: str) -> bool:
     """Know it at once, because somebody is in danger. Whoever else is on call is told, never they themselves.
 
-    Whether there is anybody else who may be told. Raises `NoSuchCase`, `NotPossible`.
+    Whether there is anybody else who may know of it. Raises `NoSuchCase`, `NotPossible`.
     """
     row = _found(desk, reference, "ask_identity", waiting=True)
     reason = _reason(reason)
@@ -84,9 +85,10 @@ def override(desk: Desk, reference: str, reason: str) -> bool:
     settled = {"granted": False, "decided_by": desk.staff_id, "decided_at": desk.now}
     desk.conn.execute(update(DISCLOSURES).where(mine, DISCLOSURES.c.granted.is_(None)).values(settled))
     _store(desk, row, reason, granted=True, decided_at=desk.now, emergency=True)
-    alerts.for_override(desk, row)
+    people, offices = paging.excluded(desk.conn, alerts.for_override(desk, row))
     desk.log("identity override", row)
-    return bool(exclusions.readers(desk.conn, row.id) - {desk.staff_id})
+    able = paging.protection(desk.conn, desk.keyring, ())
+    return any(one.id not in people and one.office not in offices for one in able)
 
 
 def withdraw(desk: Desk, reference: str) -> None:
@@ -157,13 +159,28 @@ def of_case(desk: Desk, row: Row[Any]) -> list[Request]:
     ]
 
 
+def waits_for(staff: Staff) -> ColumnElement[bool]:
+    """Requests, joined with their cases, that this member of staff may decide on or should see.
+
+    Those of others, where they do not wait for an answer themselves.
+    """
+    me, own = uuid.UUID(staff.id), DISCLOSURES.alias()
+    unseen = DISCLOSURES.c.emergency & DISCLOSURES.c.granted.is_(True) & DISCLOSURES.c.decided_by.is_(None)
+    asking = exists(
+        select(literal(1))
+        .where(own.c.case_id == CASES.c.id, own.c.asked_by == me, own.c.granted.is_(None))
+        .correlate(CASES)
+    )
+    open_ones = or_(DISCLOSURES.c.granted.is_(None), unseen) & (DISCLOSURES.c.asked_by != me)
+    return open_ones & CASES.c.restricted & lists.visible(staff) & ~asking
+
+
 def waiting(desk: Desk) -> list[Waiting]:
     """What others ask or took in an emergency, and this member of staff may decide on or should see: oldest first."""
-    unseen = DISCLOSURES.c.emergency & DISCLOSURES.c.granted.is_(True) & DISCLOSURES.c.decided_by.is_(None)
     query = (
         select(CASES, DISCLOSURES.c.asked_by, DISCLOSURES.c.asked_at, DISCLOSURES.c.emergency)
         .join_from(DISCLOSURES, CASES, CASES.c.id == DISCLOSURES.c.case_id)
-        .where(or_(DISCLOSURES.c.granted.is_(None), unseen), DISCLOSURES.c.asked_by != desk.staff_id)
+        .where(waits_for(desk.staff))
         .order_by(DISCLOSURES.c.emergency.desc(), DISCLOSURES.c.asked_at)
         .limit(MOST)
     )

@@ -65,6 +65,10 @@ class Entered:
     restricted: bool
 
 
+class AlreadyFiled(NotPossible):
+    """The same form, later, by somebody who may not see the case."""
+
+
 def new_token() -> str:
     """Belongs to one form, and says when it was opened: who changes that has another token, and so another case."""
     return f"{int(time.time()):x}.{secrets.token_urlsafe(24)}"
@@ -86,7 +90,7 @@ def enter(desk: Desk, entry: Entry, token: str, library: Library) -> Entered:
     row = desk.conn.execute(select(CASES).where(CASES.c.id == case_id)).first()
     if row is not None:
         if not _is_fresh(token) and not sees(desk, row.reference):
-            raise NotPossible("Ce dossier est enregistré, et son papier a été montré. Il ne se montre pas deux fois.")
+            raise AlreadyFiled("Ce dossier est enregistré, et son papier a été montré. Il ne se montre pas deux fois.")
         return Entered(row.reference, receipt, row.due_at, row.anonymous, row.restricted)
     _check(entry, library)
     category = library.categories[entry.category]

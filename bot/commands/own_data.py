@@ -15,7 +15,7 @@ from typing import Any
 from sqlalchemy import Connection, Row
 
 from bot.app import key_ring, open_store
-from bot.cases import filing, referred, thread
+from bot.cases import filing, merged, referred, thread
 from bot.cases.desk import Desk, NoSuchCase, NotPossible
 from bot.cases.may import OPERATOR
 from bot.settings import Settings
@@ -58,7 +58,7 @@ def run(settings: Settings, given: argparse.Namespace) -> int:
 
 
 def export(desk: Desk, receipt: str) -> dict[str, Any]:
-    """One case as its person may have it, written down in the audit log:
+    """One case as its person may have it, or the one it was joined with, written down in the audit log:
 
     `reference kind category status outcome region language opened_at last_step_at` (times as `segin cases show` has
     them), `thread`: `[{author, at, content}]`, `referrals`: `[{service, status, asked, told, consented_at}]`, `files`:
@@ -69,7 +69,7 @@ def export(desk: Desk, receipt: str) -> dict[str, Any]:
     known = filing.by_receipt(desk.conn, desk.keyring, receipt)
     if known is None:
         raise NoSuchCase(NoSuchCase.__doc__)
-    row = desk.find(known.reference, "export_case")
+    row = desk.find(merged.goes_on_in(desk.conn, known).reference, "export_case")
     desk.log("export own data", row)
     lines = [line for line in thread.lines(desk, row) if line.author in THEIRS]
     return {

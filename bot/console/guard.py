@@ -9,7 +9,6 @@ from urllib.parse import parse_qsl, urlsplit
 
 from aiohttp import hdrs, web
 from multidict import MultiDict, MultiDictProxy
-from sqlalchemy import Connection
 
 from bot.cases.desk import Changed, NoSuchCase, NotPossible
 from bot.console import waits
@@ -144,14 +143,13 @@ async def _session(ask: Ask) -> sessions.Session | None:
         return None
     console, by_itself = ask.console, "text/event-stream" in ask.request.headers.get(hdrs.ACCEPT, "")
 
-    def look(conn: Connection) -> sessions.Session | None:
-        now = console.clock()
-        session = sessions.of_token(conn, console.keyring, token, now, idle=by_itself)
-        if session and not by_itself:  # what comes by itself shows nothing at the top
-            ask.waits = waits.counts(conn, session.staff, now)
-        return session
-
-    return await console.store.run(look)
+    session = await console.store.run(
+        lambda conn: sessions.of_token(conn, console.keyring, token, console.clock(), idle=by_itself)
+    )
+    if session is not None and not by_itself:  # what comes by itself shows nothing at the top
+        staff = session.staff
+        ask.waits = await console.store.read(lambda conn: waits.counts(conn, staff, console.clock()))
+    return session
 
 
 async def _form(request: web.Request) -> MultiDictProxy[Any]:

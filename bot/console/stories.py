@@ -51,6 +51,7 @@ EVENTS = {
     "kept": N_("À garder pour la justice."),
     "not_kept": N_("N'est plus gardé pour la justice."),
     "consented": N_("La personne a donné son accord, lu à voix haute."),
+    "erased": N_("La personne a tout effacé. Elle ne lit plus ce qui est écrit ici."),
     "merged": N_("Réuni avec un autre dossier : la suite est là-bas."),
     "joined": N_("Un autre dossier a été réuni avec celui-ci."),
     "parted": N_("Séparé de l'autre dossier : il suit de nouveau son chemin."),

@@ -5,7 +5,7 @@ from datetime import datetime
 
 from sqlalchemy import Connection, ScalarSelect, exists, literal, or_, select
 
-from bot.cases import alerts, lists
+from bot.cases import alerts, disclosures, lists
 from bot.cases.may import Staff, may
 from storage import tables
 
@@ -35,17 +35,9 @@ def _alerts(staff: Staff) -> ScalarSelect[int]:
 
 
 def _requests(staff: Staff) -> ScalarSelect[int]:
-    """As `disclosures.waiting` lists them: of others, where they do not wait for an answer themselves."""
-    me, own = uuid.UUID(staff.id), DISCLOSURES.alias()
-    unseen = DISCLOSURES.c.emergency & DISCLOSURES.c.granted.is_(True) & DISCLOSURES.c.decided_by.is_(None)
-    asking = exists(
-        select(literal(1))
-        .where(own.c.case_id == CASES.c.id, own.c.asked_by == me, own.c.granted.is_(None))
-        .correlate(CASES)
-    )
+    """As `disclosures.waiting` lists them."""
     return lists.capped(
         select(DISCLOSURES.c.id)
         .join_from(DISCLOSURES, CASES, CASES.c.id == DISCLOSURES.c.case_id)
-        .where(or_(DISCLOSURES.c.granted.is_(None), unseen), DISCLOSURES.c.asked_by != me)
-        .where(CASES.c.restricted, lists.visible(staff), ~asking)
+        .where(disclosures.waits_for(staff))
     )

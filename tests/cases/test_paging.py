@@ -9,7 +9,7 @@ from datetime import timedelta
 
 import pytest
 
-from bot.cases import alerts, disclosures, on_call, paging
+from bot.cases import alerts, disclosures, links, on_call, paging
 from bot.library.shelf import Shelf
 from bot.mail import Mail, NotSetUp, Server, read_server
 from bot.paging import TelegramWay
@@ -418,6 +418,20 @@ async def test_it_stands_beside_other_alerts_of_the_case(house):
     await house.store.run(lambda conn: conn.execute(CASES.update().values(owed=True, due_at=house.now)) and None)
     await look(sender(house, email=Noting()))
     assert sorted(one.kind for one in await house.rows(ALERTS)) == ["overdue", "override"]
+
+
+async def test_it_stays_where_it_was_done(house):
+    """Merging the case away makes nobody's own deed theirs to close."""
+    reference, mariam = await taken_in_an_emergency(house)
+    house.later(minutes=1)
+    other = await restricted(house, "sira")
+    binta = await guard(house, "Binta", email="binta@example.org")
+    await at(house, mariam, lambda desk: links.merge(desk, reference, other))
+    way = Noting()
+    await look(sender(house, email=way))
+    assert [to for to, _, _ in way.sent] == ["binta@example.org"]
+    assert "override" not in [one.kind for one in await at(house, mariam, on_call.open_alerts)]
+    assert "override" in [one.kind for one in await at(house, binta, on_call.open_alerts)]
 
 
 async def test_whose_deed_an_alert_tells_of(house):

@@ -7,13 +7,10 @@ from datetime import date
 import pytest
 from sqlalchemy import update
 
-from bot import contacts
 from bot.cases import (
-    consenting,
     consents,
     disclosures,
     excluding,
-    filing,
     referrals,
     services,
     statuses,
@@ -26,7 +23,7 @@ from bot.cases.may import Staff
 from bot.cases.referrals import Asked
 from bot.library import files, load
 from bot.staff import accounts
-from storage import audit, tables
+from storage import tables
 from tests.cases.test_desk import READER, anonymous, at, ordinary, restricted, row_of
 from tests.people import ROOT, House, real_library, texts
 
@@ -461,15 +458,9 @@ def test_letters_the_font_lacks_are_told_nobody(caplog):
 
 
 async def erases(house, address):
-    """What an erase does to cases, and to the contact's row."""
-    contact_id = (await house.contact(address)).id
-
-    def work(conn):
-        contact = contacts.locked_by_id(conn, house.keyring, contact_id)
-        consenting.erased(filing.Filing(conn, house.keyring, contact, house.now))
-        conn.execute(tables.contacts.delete().where(tables.contacts.c.id == contact_id))
-
-    await house.store.run(work)
+    """The person says so, twice, in their chat."""
+    told = await house.talk(address, "effacer", "oui")
+    assert told.erased
 
 
 async def test_an_erase_takes_every_open_yes_back(house):
@@ -494,9 +485,6 @@ async def test_an_erase_takes_every_open_yes_back(house):
     assert (await events(house, reference))[-3:] == ["erased", "consent_revoked", "consent_revoked"]
     with pytest.raises(NotPossible):
         await do(house, staff, referrals.summary, reference, one.id)
-    told = [(row.staff, row.deed, row.case_id, row.at.hour) for row in await house.rows(AUDIT)][-1 - 2 :]
-    assert ("segin", "person erased", row.id, 0) in told
-    assert await house.store.read(audit.verify) is None
 
 
 def silent(house, desk):

@@ -58,7 +58,7 @@ async def test_nothing_written_is_lost(office):
     assert "Choisissez une catégorie." in html
     assert "&lt;b&gt;Elle&lt;/b&gt; attend.</textarea>" in html
     assert fields(html)["phone"] == "70 11"
-    assert fields(html)["token"] == "t"
+    assert fields(html)["token"] not in ("t", ""), "nothing was filed: the half hour of the paper begins anew"
     assert await office.house.count(CASES) == 0
 
 

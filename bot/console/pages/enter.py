@@ -45,7 +45,9 @@ async def enter(ask: Ask) -> web.Response:
         entered = await ask.desk(lambda desk: entering.enter(desk, entry, token, ask.library))
     except NotPossible as error:
         values = {**given, "named": named, "consented": entry.consented}
-        return _form(ask, token or entering.new_token(), values, error=str(error))
+        if not isinstance(error, entering.AlreadyFiled):  # nothing was filed: its half hour begins anew
+            token = entering.new_token()
+        return _form(ask, token, values, error=str(error))
     return await _paper(ask, entered, given["language"])
 
 

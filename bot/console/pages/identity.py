@@ -31,7 +31,8 @@ KINDS = {"waiting": "warn", "granted": "good", "unseen": "bad"}
 DONE = {
     "ask": saying("identity-asked", N_("C'est demandé. Une autre personne habilitée répondra.")),
     "override": saying(
-        "identity-taken", N_("Vous voyez l'identité pour 72 heures. Une autre personne habilitée en est prévenue.")
+        "identity-taken",
+        N_("Vous voyez l'identité pour 72 heures. Les autres personnes habilitées le voient sous « Demandes »."),
     ),
     "override_alone": saying(
         "identity-taken-alone",
