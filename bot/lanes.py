@@ -126,6 +126,12 @@ class Desk:
         """Take lanes and write down how sends ended; what comes next in each of them, None where nothing does."""
         return _Step(self, conn, asked).run()
 
+    def step_blindly(self, conn: Connection, asked: Take | Ended) -> Due | None:
+        """As `step` for one where that failed: what ended is written down, what comes next is not looked at."""
+        if isinstance(asked, Ended):
+            _Step(self, conn, [asked]).run(looking=False)
+        return None
+
 
 def _waiting(now: datetime | BindParameter[datetime]) -> ColumnElement[bool]:
     return and_(
@@ -187,6 +193,7 @@ class _Step:
 
     def __init__(self, desk: Desk, conn: Connection, asked: list[Take | Ended]) -> None:
         self.desk, self.conn, self.asked = desk, conn, asked
+        self.since = time.monotonic()  # before the lease's own beginning
         self.now = database_now(conn)
         self.ended = {one.due.contact_id: one for one in asked if isinstance(one, Ended)}
         self.wanted = {one.contact_id for one in asked if isinstance(one, Take)} - set(self.ended)
@@ -196,7 +203,7 @@ class _Step:
         self.fences: dict[uuid.UUID, int] = {}  # lanes that are ours from here on
         self.free: set[uuid.UUID] = set()  # lanes to be given back
 
-    def run(self) -> list[Due | None]:
+    def run(self, *, looking: bool = True) -> list[Due | None]:
         ids = [*self.wanted, *self.ended]
         # on SQLite nobody else writes: only the channel of those who are new here has to be read
         holders = list(self.wanted) if self.conn.dialect.name == "sqlite" else ids
@@ -208,7 +215,7 @@ class _Step:
             self._mark()
         if self.wanted:
             self._take()
-        next_ones = self._next()
+        next_ones = self._next() if looking else {}
         self.free |= self.fences.keys() - next_ones.keys()
         self._set_end(self.free, None)
         self._set_end(next_ones.keys() & self.ended.keys(), self.now + LEASE)
@@ -264,7 +271,8 @@ class _Step:
         channel = self.desk.channels[row.channel]
         key = DataKey(self.desk.keyring.unwrap(row.data_key))
         address = key.open(row.address, "address", row.contact_id.bytes).decode()
-        due = Due(row.contact_id, self.fences[row.contact_id], row.id, row.channel, address, Message(""))
+        fence = self.fences[row.contact_id]
+        due = Due(row.contact_id, fence, row.id, row.channel, address, Message(""), since=self.since)
         window = row.window_until
         if channel.window is not None and window is not None and window <= self.now:
             if not self._is_to_knock(row.knocked_at, window, row.newest):

@@ -51,7 +51,7 @@ class Lanes:
         self.channels = {name: channel for name, channel in channels.items() if not channel.pulls}
         self.desk = Desk(keyring, self.channels, secrets.token_hex(8))
         self.on_fault = on_fault
-        self._steps: Gather[Take | Ended, Due | None] = Gather(store, self.desk.step)
+        self._steps: Gather[Take | Ended, Due | None] = Gather(store, self.desk.step, last=self.desk.step_blindly)
         self._slots = {name: asyncio.Semaphore(AT_ONCE) for name in self.channels}
         self._serving: dict[uuid.UUID, asyncio.Task[None]] = {}
         self._handed: dict[uuid.UUID, Due] = {}  # leased by a round while the task before was leaving

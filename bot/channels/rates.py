@@ -72,13 +72,9 @@ class Rates:
         if self.table is not None:
             self._next = max(self._next, self._clock() + seconds)
 
-    def backlog(self, address: str = "") -> float:
-        """Seconds until a message to anybody may go; with `address`, until one more to them may."""
-        if self.table is None:
-            return 0.0
-        now = self._clock()
-        whole = self._whole.get(address, now)
-        return max(0.0, self._next - now, whole - (self.table.burst - 1) * self.table.interval - now)
+    def backlog(self) -> float:
+        """Seconds until a message to anybody may go."""
+        return 0.0 if self.table is None else max(0.0, self._next - self._clock())
 
     def room(self, patience: float = PATIENCE) -> float:
         """How many messages may go within this time."""

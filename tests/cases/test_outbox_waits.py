@@ -408,6 +408,24 @@ async def test_a_message_that_cannot_be_read_is_set_aside_alone(house, lanes):
     assert sent(house.phone, "ali") == ["Quoi ?"]
 
 
+async def test_what_was_sent_stays_sent_whatever_is_wrong_with_the_next(house, lanes, monkeypatch):
+    """A fault of ours in making the next one ready undoes the mark of none: it would go out again and again."""
+    awa = await write(house, "awa", "carnet", "un", channel=house.phone)
+
+    def fit(message, capabilities):
+        if message.text == "Dit : un":
+            raise ValueError("a fault of ours")
+        return [message]
+
+    monkeypatch.setattr("bot.lanes.fit", fit)
+    for _ in range(3):
+        await lanes._serve(awa)
+    assert sent(house.phone, "awa") == ["Quoi ?"]
+    monkeypatch.undo()
+    await lanes._serve(awa)
+    assert sent(house.phone, "awa") == ["Quoi ?", "Dit : un", "Quoi ?"]
+
+
 async def test_a_long_message_goes_in_parts_and_goes_on_where_it_stopped(house, lanes):
     """What was sent of it is not sent again after a retry; the row goes with its last part."""
     house.phone.capabilities = Capabilities(text=20)

@@ -69,6 +69,7 @@ class Proxy:
     done: list[tuple[str, str]] = field(default_factory=list)  # fault, whom it met
     ambiguous: Counter[str] = field(default_factory=Counter)  # by person
     passed: list[tuple[float, str]] = field(default_factory=list)  # when a send of whom came by, refused or not
+    plain: Counter[str] = field(default_factory=Counter)  # by person: sends handed on, their answers as well
 
     async def __aenter__(self) -> Self:
         there = urlsplit(self.upstream)
@@ -140,6 +141,8 @@ class Proxy:
         rule = self._fault(request)
         if request.who and re.search(SENDS, request.path):
             self.passed.append((asyncio.get_running_loop().time(), request.who))
+        if (rule is None or rule.kind == LATENCY) and re.search(SENDS, request.path):
+            self.plain[request.who] += 1  # before the provider has it: it is never behind what arrived
         if rule is None:
             return await self._hand_on(request, writer)
         self.done.append((rule.kind, request.who))

@@ -30,6 +30,7 @@ from tests.faults.proxy import (
     RESET_AFTER,
     SENDS,
     SERVER_ERROR,
+    STALLED,
     TOO_MANY,
     WRONG_JSON,
     Proxy,
@@ -45,24 +46,21 @@ ODDS = {LATENCY: 0.2, RESET: 0.08, TOO_MANY: 0.04, SERVER_ERROR: 0.08, RESET_AFT
 
 
 class Sends:
-    """Sends as Segin sees them end, by address. Those to one person never overlap."""
+    """Sends as Segin sees them end, by address."""
 
     def __init__(self, line: "Line") -> None:
         self.line = line
         self.known: Counter[str] = Counter()  # ended well: Segin knows that it was taken
-        self._late: Counter[str] = Counter()
-        self._given_up: dict[str, tuple[int, int]] = {}  # when it began: how many were taken, how many answers lost
+        self.given_up: Counter[str] = Counter()  # Segin waited no longer
 
     def watched(self, channel: Any) -> Any:
         send = channel.send
 
         async def watching(address: str, message: Any) -> str:
-            self._look_back(address)
-            began = self._there(address)
             try:
                 message_id = await send(address, message)
             except asyncio.CancelledError:
-                self._given_up[address] = began
+                self.given_up[address] += 1
                 raise
             self.known[address] += 1
             return message_id
@@ -71,18 +69,13 @@ class Sends:
         return channel
 
     def late(self, person: int) -> int:
-        """Sends that Segin waited for no longer, and that were taken: each may go out once more."""
-        self._look_back(str(person))
-        return self._late[str(person)]
+        """Sends that Segin waited for no longer, and whose answer no fault of the table took: each may be there twice.
 
-    def _there(self, address: str) -> tuple[int, int]:
-        return len(self.line.arrived(int(address))), self.line.proxy.ambiguous[address]
-
-    def _look_back(self, address: str) -> None:
-        """At the send that was given up last: it was late if it was taken, and the proxy is not to blame."""
-        if began := self._given_up.pop(address, None):
-            taken, lost = self._there(address)
-            self._late[address] += taken > began[0] and lost == began[1]
+        To be asked when all is over, and not when the next send begins: a request may be on its way to the provider
+        still when Segin has given it up and sent again.
+        """
+        who, proxy = str(person), self.line.proxy
+        return min(proxy.plain[who] - self.known[who], self.given_up[who] - proxy.done.count((STALLED, who)))
 
 
 class Line:
@@ -240,6 +233,32 @@ async def test_an_answer_that_comes_too_late_doubles_what_it_was_for(line, stand
         return True
 
     monkeypatch.setattr(line.proxy, "_hand_on", hand_on)
+    await line.talk(PEOPLE[0], 3)
+    await line.segin.settled()
+    assert doubled(line.arrived(PEOPLE[0]), expected(3)) == 1
+    assert (line.sends.late(PEOPLE[0]), line.proxy.ambiguous.total()) == (1, 0)
+    assert line.again(PEOPLE[0], 3) == 0
+
+
+async def test_a_request_that_comes_after_the_one_that_replaced_it_doubles_what_it_was_for(line, monkeypatch):
+    """It was given up while it was on its way to the provider, and gets there when the next send has begun."""
+    sends, first_may_go, first_is_there = [], asyncio.Event(), asyncio.Event()
+    hand_on = line.proxy._hand_on
+
+    async def in_a_jam(request, writer):
+        if request.who and re.search(SENDS, request.path):
+            sends.append(request.who)
+            if len(sends) == 1:
+                await first_may_go.wait()
+                try:
+                    return await hand_on(request, writer)
+                finally:
+                    first_is_there.set()
+            first_may_go.set()
+            await first_is_there.wait()
+        return await hand_on(request, writer)
+
+    monkeypatch.setattr(line.proxy, "_hand_on", in_a_jam)
     await line.talk(PEOPLE[0], 3)
     await line.segin.settled()
     assert doubled(line.arrived(PEOPLE[0]), expected(3)) == 1

@@ -18,6 +18,7 @@ import asyncio
 import hashlib
 import hmac
 import logging
+import time
 from collections import deque
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from contextlib import suppress
@@ -73,6 +74,7 @@ ERRANDS = 50  # small calls that nobody waits for, at once; more are not made
 KEYBOARDS = 1000  # old ones that wait for a calm moment; of more, the oldest keep their buttons
 CALM = 8  # people heard or written to at once: with fewer of them, it is calm
 LOOK_AGAIN = 0.05  # seconds
+UNANSWERED = 10.0  # seconds after which buttons go though no reply went: not every tap brings one
 TRY_AGAIN = "2"  # seconds until a webhook that was not stored shall come again
 FIRST_PAUSE, LAST_PAUSE = 5.0, 60.0  # seconds between attempts to set up; doubled each time
 
@@ -144,7 +146,8 @@ class Telegram:
         self._post: Post | None = None
         self._running: list[asyncio.Task[None]] = []  # setting up, polling
         self._errands: set[asyncio.Task[None]] = set()
-        self._keyboards: deque[Keyboard] = deque(maxlen=KEYBOARDS)
+        self._keyboards: deque[tuple[Keyboard, float]] = deque(maxlen=KEYBOARDS)  # and when they were tapped
+        self._unanswered: set[str] = set()  # chats whose tap brought no message yet
         self._retiring: asyncio.Task[None] | None = None
         self._busy = 0  # people being heard or written to
 
@@ -261,7 +264,8 @@ class Telegram:
 
         A late tap does no harm, so nothing is lost where it never comes to that.
         """
-        self._keyboards.append(keyboard)
+        self._keyboards.append((keyboard, time.monotonic()))
+        self._unanswered.add(str(keyboard.chat))
         if self._retiring is None or self._retiring.done():
             self._retiring = asyncio.create_task(self._retire_all())
 
@@ -269,15 +273,17 @@ class Telegram:
         while self._keyboards:
             await asyncio.sleep(LOOK_AGAIN)
             for _ in range(len(self._keyboards)):
-                if self._busy >= CALM:
+                if self._busy >= CALM or self._rates.backlog() > 0:
                     break
-                keyboard = self._keyboards.popleft()
-                if self._rates.backlog(str(keyboard.chat)) > 0:  # their reply waits for its turn, or just went
-                    self._keyboards.append(keyboard)
+                keyboard, since = self._keyboards.popleft()
+                if str(keyboard.chat) in self._unanswered and time.monotonic() - since < UNANSWERED:
+                    self._keyboards.append((keyboard, since))
                     continue
+                self._unanswered.discard(str(keyboard.chat))
                 empty = {"inline_keyboard": ()}
                 what = {"chat_id": keyboard.chat, "message_id": keyboard.message, "reply_markup": empty}
                 await self._run(Call("editMessageReplyMarkup", what))
+        self._unanswered.clear()
 
     def _errand(self, call: Call) -> None:
         """A call that nobody waits for; it may fail."""
@@ -300,6 +306,7 @@ class Telegram:
             sent = told(await self._calls.call("sendMessage", shown(address, message, self._words)), _Sent)
         finally:
             self._busy -= 1
+            self._unanswered.discard(address)
         return str(sent.message_id) if sent is not None else ""
 
     async def knock(self, address: str, language: str) -> None:  # noqa: ARG002 - as the port has it

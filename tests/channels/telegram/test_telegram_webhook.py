@@ -147,7 +147,9 @@ async def test_nothing_that_was_said_is_logged(caplog):
 # ---------------------------------------------------------------- taps
 
 
-async def test_a_tap_is_confirmed_in_the_answer_and_its_keyboard_is_retired():
+async def test_a_tap_is_confirmed_in_the_answer_and_its_keyboard_is_retired(monkeypatch):
+    """Though nothing is said to it: after a while."""
+    monkeypatch.setattr("bot.channels.telegram.UNANSWERED", 0.2)
     async with talking() as (api, post, channel), serving(post, channel) as client:
         tap = update("tap")
         kept = tap["callback_query"]["message"]
@@ -181,7 +183,8 @@ async def test_a_second_press_is_another_message_and_a_late_one_retires_nothing(
         assert api.calls == []
 
 
-async def test_a_failed_retiring_harms_nobody():
+async def test_a_failed_retiring_harms_nobody(monkeypatch):
+    monkeypatch.setattr("bot.channels.telegram.UNANSWERED", 0.2)
     async with talking() as (api, post, channel), serving(post, channel) as client:
         for _ in range(3):  # message to edit not found
             response = await client.post(WEBHOOK, json=update("tap"), headers=HEADER)
