@@ -21,7 +21,7 @@ from bot.library.shelf import Shelf
 from bot.settings import BadSetting, Settings
 from bot.web import Runner, application
 from bot.worker import Worker
-from storage import Anchor, BadKeys, KeyRing, Store, insert_into, tables, upgrade
+from storage import Anchor, BadKeys, KeyRing, Store, insert_into, rotation, tables, upgrade
 
 log = logging.getLogger(__name__)
 
@@ -31,8 +31,8 @@ WATCH_EVERY = 0.5  # seconds
 def key_ring(settings: Settings, store: Store) -> KeyRing:
     """The keys of the settings, or of the data folder; made there at the first start.
 
-    Raises `BadKeys` when the database was written with other keys: what is stored could not be read, and what
-    is written now could not be read by those who have the right ones.
+    Raises `BadKeys` when the database was written with other keys, or is under a newer one than these: what is stored
+    could not be read, and what is written now could not be read by those who have the right ones.
     """
     known = store.read_now(_key_mark)
     if settings.keys:
@@ -46,15 +46,34 @@ def key_ring(settings: Settings, store: Store) -> KeyRing:
     mark = keyring.index("keys", "mark")
     if known is None:
         first = insert_into(store.dialect, tables.key_mark).on_conflict_do_nothing()
-        store.run_now(lambda conn: conn.execute(first, {"id": 1, "mark": mark}) and None)
+        row = {"id": 1, "mark": mark, "newest": keyring.newest}
+        store.run_now(lambda conn: conn.execute(first, row) and None)
         known = store.read_now(_key_mark)
-    if known != mark:
+    if known is None or known[0] != mark:
         raise BadKeys("this database was written with other keys; bring those back, or set SEGIN_KEYS")
+    _check_newest(settings, store, keyring, known[1])
     return keyring
 
 
-def _key_mark(conn: Connection) -> bytes | None:
-    return conn.execute(select(tables.key_mark.c.mark)).scalar()
+def _check_newest(settings: Settings, store: Store, keyring: KeyRing, newest: str | None) -> None:
+    """Raises `BadKeys` when the ring is an old copy, or lacks a key that a backup brought back needs."""
+    where = "SEGIN_KEYS" if settings.keys else str(settings.key_file)
+    if newest is None:  # a database of a version that did not write this down
+        strange = store.read_now(lambda conn: rotation.uses(conn, keyring)).strange
+        if strange:
+            log.warning("%d rows are under master keys that %s lacks: bring those back", strange, where)
+        else:
+            store.run_now(lambda conn: rotation.name_newest(conn, keyring, keyring.newest) and None)
+    elif newest not in keyring.ids:
+        raise BadKeys(
+            f"this database is under key {newest}, which {where} lacks; copy the key file from the machine that"
+            f" rotated, or bring the key back (from {settings.key_file}.dropped, or an older copy)"
+        )
+
+
+def _key_mark(conn: Connection) -> tuple[bytes, str | None] | None:
+    row = conn.execute(select(tables.key_mark.c.mark, tables.key_mark.c.newest)).one_or_none()
+    return None if row is None else (row.mark, row.newest)
 
 
 class NothingThereError(RuntimeError):

@@ -4,9 +4,9 @@ Each contact and each case has a **data key** of its own. Whatever they said is 
 with a stable label and the owner's id as associated data, so that a sealed value opens only in the place
 it was written for. Data keys are stored wrapped by the **key ring**; erasing someone is deleting one row.
 
-The ring holds master keys (the first is the newest and wraps; all of them unwrap) and one **index key** for
-blind indexes: keyed hashes by which an address or a receipt is found without being stored. The index key
-never rotates, because every stored index would be lost with it.
+The ring holds master keys (the first is the newest and wraps; all of them unwrap; one may be marked as prepared: it is
+not to wrap yet) and one **index key** for blind indexes: keyed hashes by which an address or a receipt is found without
+being stored. The index key never rotates, because every stored index would be lost with it.
 
 A ring that was loaded from a file follows that file: it reads it again before it wraps, if the file is another one by
 then, and when it meets a data key whose master key it does not know. So a process that serves takes part in a rotation
@@ -16,8 +16,8 @@ then, and when it meets a data key whose master key it does not know. So a proce
 import base64
 import binascii
 import hmac
+import logging
 import os
-import re
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
@@ -28,6 +28,7 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDFExpand
 
+from storage import key_file
 from storage.chance import Chance
 from storage.errors import BadKeys, Tampered, UnknownKey
 
@@ -36,9 +37,12 @@ _NONCE_BYTES = 12  # NIST SP 800-38D: 96 bits; drawn by chance, safe for 2^32 se
 _TAG_BYTES = 16
 _VERSION = b"\x01"
 _INDEX = "index"
+_PREPARED = "?"
 _WRAP_LABEL = b"segin/data-key/1"
 _INDEX_LABEL = b"segin/index/1/"
+_ID_LABEL = b"segin/master-key-id/1"
 _LONGEST_ID = 32
+log = logging.getLogger(__name__)
 _nonces = Chance(_NONCE_BYTES)
 
 
@@ -101,14 +105,13 @@ class _Masters:
     keys: Mapping[str, bytes] = field(repr=False)
     aeads: Mapping[str, AESGCM] = field(repr=False)
     newest: str
+    waiting: str | None
 
     @classmethod
-    def of(cls, keys: Mapping[str, bytes]) -> "_Masters":
-        return cls(dict(keys), {name: AESGCM(key) for name, key in keys.items()}, next(iter(keys)))
-
-
-_Stamp = tuple[int, int, int]
-"""Tells one state of a file from another: inode, time of change in nanoseconds, size in bytes."""
+    def of(cls, keys: Mapping[str, bytes], waiting: str | None) -> "_Masters":
+        wrapping = {name: key for name, key in keys.items() if name != waiting}
+        ordered = {**wrapping, **keys}
+        return cls(ordered, {name: AESGCM(key) for name, key in keys.items()}, next(iter(wrapping)), waiting)
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,20 +119,28 @@ class _Followed:
     """The file a ring was read from, and which state of it."""
 
     path: Path
-    stamp: _Stamp
+    stamp: key_file.Stamp
 
 
 class KeyRing:
-    """Master keys by id, newest first, and the index key."""
+    """Master keys by id, newest first, and the index key. One of them may be `waiting`."""
 
-    __slots__ = ("_followed", "_hashes", "_index_key", "_masters")
+    __slots__ = ("_complained", "_followed", "_hashes", "_index_key", "_masters")
 
-    def __init__(self, keys: Mapping[str, bytes], index_key: bytes, *, followed: "_Followed | None" = None) -> None:
-        _check(keys, index_key)
-        self._masters = _Masters.of(keys)
+    def __init__(
+        self,
+        keys: Mapping[str, bytes],
+        index_key: bytes,
+        waiting: str | None = None,
+        *,
+        followed: "_Followed | None" = None,
+    ) -> None:
+        _check(keys, index_key, waiting)
+        self._masters = _Masters.of(keys, waiting)
         self._index_key = index_key
         self._hashes: dict[str, hmac.HMAC] = {}
         self._followed = followed
+        self._complained: object = None  # the state of the file that the log has a warning about
 
     def __repr__(self) -> str:
         return f"KeyRing({', '.join(self.ids)})"
@@ -147,8 +158,7 @@ class KeyRing:
     @property
     def waiting(self) -> str | None:
         """The id of a key that `prepared` added: it unwraps, and is not to wrap before every worker has it."""
-        last = self.ids[-1]
-        return last if _number(last) > _number(self.newest) else None
+        return self._masters.waiting
 
     # ------------------------------------------------------------ where rings come from and go to
 
@@ -159,86 +169,103 @@ class KeyRing:
 
     @classmethod
     def parse(cls, text: str) -> "KeyRing":
-        """Read `id:base64url` entries, one a line or separated by spaces, newest first; one is `index:…`."""
+        """Read `id:base64url` entries, one a line or separated by spaces, newest first; one is `index:…`, and the id of
+        one that waits ends in `?`.
+        """
         return cls(*_entries(text))
 
     @classmethod
     def load(cls, path: Path) -> "KeyRing":
         """Read a key file, and follow it. Raises OSError when it can't be read and `BadKeys` when it makes no sense."""
-        text, stamp = _read(path)
+        text, stamp = key_file.read(path)
         return cls(*_entries(text), followed=_Followed(path, stamp))
 
     @classmethod
     def create(cls, path: Path) -> "KeyRing":
         """Make a new ring and its file, readable by its owner alone; never overwrites (FileExistsError)."""
-        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        _write(path, cls.new().text())
-        _sync_folder(path.parent)
+        key_file.create(path, cls.new().text())
         return cls.load(path)
 
     def save(self, path: Path) -> None:
-        """Put this ring in the place of the file at `path`, in one step that survives a power cut."""
-        beside = path.with_name(path.name + ".new")
-        beside.unlink(missing_ok=True)
-        _write(beside, self.text())
-        beside.replace(path)
-        _sync_folder(path.parent)
+        """Put this ring in the place of the file at `path`. Raises OSError; the file is as it was then."""
+        key_file.replace(path, self.text())
+
+    def drop(self, names: Collection[str], path: Path) -> Path:
+        """Save this ring `without` these keys, which are in the file returned by then: backups may need them."""
+        left, target = self.without(names), path.resolve()
+        kept = target.with_name(f"{target.name}.dropped")
+        key_file.append(kept, [_entry(name, self._masters.keys[name]) for name in names], like=target)
+        left.save(path)
+        return kept
 
     def text(self) -> str:
         """The ring as `parse` reads it. Secret."""
-        entries = {**self._masters.keys, _INDEX: self._index_key}
-        return "".join(
-            f"{name}:{base64.urlsafe_b64encode(key).decode().rstrip('=')}\n" for name, key in entries.items()
-        )
+        masters = self._masters
+        marked = {name + _PREPARED if name == masters.waiting else name: key for name, key in masters.keys.items()}
+        return "".join(f"{_entry(name, key)}\n" for name, key in {**marked, _INDEX: self._index_key}.items())
 
     def _renewed(self) -> bool:
         """Read the file again if it is another one by now; whether that changed the master keys.
 
         A file that is gone or makes no sense, or that holds another index key, changes nothing: what was read before
-        goes on.
+        goes on, and the log has one warning.
         """
         followed = self._followed
         if followed is None:
             return False
+        stamp = None
         try:
-            if _stamp_of(followed.path.stat()) == followed.stamp:
+            stamp = key_file.stamp_of(followed.path.stat())
+            if stamp == followed.stamp:
+                self._complained = None
                 return False
-            text, stamp = _read(followed.path)
-            keys, index_key = _entries(text)
-            _check(keys, index_key)
-        except (OSError, BadKeys):
+            text, stamp = key_file.read(followed.path)
+            keys, index_key, waiting = _entries(text)
+            _check(keys, index_key, waiting)
+            if not hmac.compare_digest(index_key, self._index_key):
+                raise BadKeys("the index key is another one")  # noqa: TRY301 it is told like the others
+        except (OSError, BadKeys) as error:
+            self._complain(followed.path, stamp, error)
             return False
-        if not hmac.compare_digest(index_key, self._index_key):
-            return False
-        self._masters, self._followed = _Masters.of(keys), _Followed(followed.path, stamp)
+        self._masters, self._followed = _Masters.of(keys, waiting), _Followed(followed.path, stamp)
+        self._complained = None
         return True
+
+    def _complain(self, path: Path, stamp: key_file.Stamp | None, error: OSError | BadKeys) -> None:
+        """Log why a file is not read, once for each state of it."""
+        reason = error.detail if isinstance(error, BadKeys) else error.strerror or type(error).__name__
+        state = (stamp, reason)
+        if state != self._complained:
+            self._complained = state
+            log.warning("%s changed, and can't be used: %s; the keys read before are used on", path, reason)
 
     # ------------------------------------------------------------ rings made of this one
 
     def prepared(self) -> "KeyRing":
-        """A ring with one more key, fresh and last: it unwraps, and wraps only after `rotated`."""
-        if self.waiting is not None:
-            return KeyRing(self._masters.keys, self._index_key)
-        return KeyRing({**self._masters.keys, self.next_id: os.urandom(KEY_BYTES)}, self._index_key)
+        """A ring with one more key, fresh and waiting: it unwraps, and wraps only after `rotated`."""
+        keys, waiting = self._awaiting()
+        return KeyRing(keys, self._index_key, waiting)
 
     def rotated(self) -> "KeyRing":
         """A ring that wraps with the key that waits, else with a fresh one; it unwraps and indexes as before."""
-        keys = dict(self._masters.keys)
-        name = self.waiting or self.next_id
-        newest = keys.pop(name, None) or os.urandom(KEY_BYTES)
-        return KeyRing({name: newest, **keys}, self._index_key)
+        keys, newest = self._awaiting()
+        return KeyRing({newest: keys[newest], **keys}, self._index_key)
+
+    def _awaiting(self) -> tuple[Mapping[str, bytes], str]:
+        """The master keys, and the id of the one that waits; a fresh one, if none did."""
+        masters = self._masters
+        if masters.waiting is not None:
+            return masters.keys, masters.waiting
+        fresh = os.urandom(KEY_BYTES)
+        return {**masters.keys, _id_of(fresh): fresh}, _id_of(fresh)
 
     def without(self, names: Collection[str]) -> "KeyRing":
         """A ring that can't unwrap with these keys any more. Raises `BadKeys` if the newest is one of them."""
-        if self.newest in names:
+        masters = self._masters
+        if masters.newest in names:
             raise BadKeys("the newest key can't go")
-        keys = {name: key for name, key in self._masters.keys.items() if name not in names}
-        return KeyRing(keys, self._index_key)
-
-    @property
-    def next_id(self) -> str:
-        """The id of the next fresh key: higher than any, so that no id means another key in an old copy."""
-        return f"k{max(0, *map(_number, self.ids)) + 1}"
+        keys = {name: key for name, key in masters.keys.items() if name not in names}
+        return KeyRing(keys, self._index_key, masters.waiting if masters.waiting in keys else None)
 
     # ------------------------------------------------------------ data keys
 
@@ -266,10 +293,6 @@ class KeyRing:
         except InvalidTag:
             raise Tampered("data key") from None
 
-    def is_newest(self, blob: bytes) -> bool:
-        """Whether the newest master key wrapped this data key; if not, rotation wraps it anew."""
-        return _named(blob)[0] == self.newest.encode()
-
     def rewrap(self, blob: bytes) -> bytes:
         """The same data key under the newest master key."""
         return self.wrap(self.unwrap(blob))
@@ -293,44 +316,59 @@ class KeyRing:
         return this.digest()
 
 
-def _entries(text: str) -> tuple[dict[str, bytes], bytes]:
-    """The master keys of a ring's text by id, and its index key. Raises `BadKeys`."""
+def _entries(text: str) -> tuple[dict[str, bytes], bytes, str | None]:
+    """The master keys of a ring's text by id, its index key, and the id of the key that waits. Raises `BadKeys`."""
     keys: dict[str, bytes] = {}
+    waiting: list[str] = []
     for entry in text.split():
-        name, colon, encoded = entry.partition(":")
+        marked, colon, encoded = entry.partition(":")
+        name = marked.removesuffix(_PREPARED)
         if not colon:
             # The entry itself is never quoted: it may be a key.
             raise BadKeys("an entry has no id")
+        _check_id(name)
         if name in keys:
             raise BadKeys(f"{name!r} is there twice")
+        if name != marked:
+            waiting.append(name)
         keys[name] = _decoded(name, encoded)
-    index_key = keys.pop(_INDEX, None)
-    if index_key is None:
+    if _INDEX not in keys or _INDEX in waiting:
         raise BadKeys("there is no index key")
-    return keys, index_key
+    if len(waiting) > 1:
+        raise BadKeys("more than one key is marked as prepared")
+    return keys, keys.pop(_INDEX), waiting[0] if waiting else None
 
 
-def _check(keys: Mapping[str, bytes], index_key: bytes) -> None:
+def _entry(name: str, key: bytes) -> str:
+    return f"{name}:{base64.urlsafe_b64encode(key).decode().rstrip('=')}"
+
+
+def _check(keys: Mapping[str, bytes], index_key: bytes, waiting: str | None) -> None:
     """Raises `BadKeys` for keys that make no ring."""
-    if not keys:
+    if not set(keys) - {waiting}:
         raise BadKeys("there is no master key")
     for name, key in (*keys.items(), (_INDEX, index_key)):
+        _check_id(name)
         if len(key) != KEY_BYTES:
             raise BadKeys(f"key {name!r} has {len(key)} bytes")
-    for name in keys:
-        if name == _INDEX or not (name.isascii() and name.isalnum()) or len(name) > _LONGEST_ID:
-            raise BadKeys("a key id is up to 32 letters and digits")
+    if _INDEX in keys:
+        raise BadKeys("a master key can't be called index")
+
+
+def _check_id(name: str) -> None:
+    """Raises `BadKeys`; what is no id is never quoted: it may be a key."""
+    if not (name.isascii() and name.isalnum()) or len(name) > _LONGEST_ID:
+        raise BadKeys("a key id is up to 32 letters and digits")
+
+
+def _id_of(key: bytes) -> str:
+    """The id of a new master key: made of the key itself, so that no two keys are called the same anywhere."""
+    return "k" + hmac.digest(key, _ID_LABEL, "sha256").hex()[:10]
 
 
 def wrap_prefix(name: str) -> bytes:
     """What every data key begins with that the master key `name` wrapped: databases compare it without any key."""
     return b"".join((_VERSION, bytes((len(name),)), name.encode()))
-
-
-def _number(name: str) -> int:
-    """The number of an id that we gave ("k12"); 0 for others."""
-    ours = re.fullmatch(r"k([0-9]+)", name)
-    return int(ours[1]) if ours else 0
 
 
 def _decoded(name: str, encoded: str) -> bytes:
@@ -340,7 +378,7 @@ def _decoded(name: str, encoded: str) -> bytes:
         return base64.b64decode(padded, altchars=b"-_", validate=True)
     except (binascii.Error, ValueError):
         # Without the cause: its text may quote what was not decodable.
-        raise BadKeys(f"{name[:_LONGEST_ID]!r} is not base64url") from None
+        raise BadKeys(f"{name!r} is not base64url") from None
 
 
 def _named(blob: bytes) -> tuple[bytes, bytes]:
@@ -350,36 +388,3 @@ def _named(blob: bytes) -> tuple[bytes, bytes]:
     if not length or len(rest) != _NONCE_BYTES + KEY_BYTES + _TAG_BYTES:
         raise Tampered("data key")
     return name, rest
-
-
-def _read(path: Path) -> tuple[str, _Stamp]:
-    """A key file's text, and which state of the file that was."""
-    with path.open("rb") as file:
-        stamp = _stamp_of(os.fstat(file.fileno()))
-        return file.read().decode("ascii", errors="replace"), stamp
-
-
-def _stamp_of(status: os.stat_result) -> _Stamp:
-    return status.st_ino, status.st_mtime_ns, status.st_size
-
-
-def _write(path: Path, text: str) -> None:
-    """Write a new file of mode 0600 and wait until it is on the disk."""
-    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    try:
-        with os.fdopen(descriptor, "w", encoding="ascii") as file:
-            file.write(text)
-            file.flush()
-            os.fsync(file.fileno())
-    except OSError:
-        path.unlink(missing_ok=True)  # half a key file would only be taken for a damaged one
-        raise
-
-
-def _sync_folder(folder: Path) -> None:
-    """Wait until a new name in `folder` is on the disk."""
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

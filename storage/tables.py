@@ -421,6 +421,7 @@ key_mark = Table(
     metadata,
     Column("id", Integer, primary_key=True, autoincrement=False),
     Column("mark", Bytes, nullable=False),  # KeyRing.index("keys")
+    Column("newest", String),  # id of the newest master key: a ring that lacks it can't read what others write
     CheckConstraint("id = 1", name="one_row"),
 )
 

@@ -1,8 +1,14 @@
 """`segin keys rotate`: a new master key, and every data key under it, while workers serve.
 
-On one machine the command does all of it: the new key is on the disk before the first row is wrapped with it, and
-workers read the file again by themselves (`storage.crypto`). Workers elsewhere must know a key before it wraps:
-`--prepare` adds it behind the others, where it only opens; once the file is everywhere, `rotate` puts it in front.
+In this order, so that it may be killed anywhere: the key file has the new key, marked as prepared (it only opens); the
+database names it as its newest; the file has it in front; the rows follow. No worker wraps with a key that is not on
+the disk, and whoever has an old copy of the file can neither start nor rotate beside the new one.
+
+Workers read the file again by themselves (`storage.crypto`). Those on other machines must have a key before it wraps:
+`--prepare`, copy the file, then `rotate`. On PostgreSQL, where there may be such workers, `rotate` alone only prepares.
+
+A key that waits is put in front whatever else is left. Without one, rows that an earlier rotation left are brought
+under the newest key first; no further key is made then, and the exit status is 1.
 
 A ring in SEGIN_KEYS can't be written by a command. `rotate` says what to do by hand, and rewraps once that is done.
 """
@@ -17,18 +23,20 @@ import time
 from collections.abc import Iterator
 from datetime import UTC, datetime
 
+from sqlalchemy import Connection
+
 from bot.app import key_ring, open_store
 from bot.cases.may import OPERATOR
 from bot.settings import Settings
-from storage import KeyRing, Store, Unavailable, audit, rotation
+from storage import KeyRing, Store, Unavailable, audit, key_file, rotation
 
 SETTLED = 600  # seconds from a change of the file until no transaction that began before is still open
 
 BY_HAND = """\
 The keys are in SEGIN_KEYS, which no command can change. Nothing was changed. By hand, in this order:
-1. Make a key: echo "{id}:$(head -c 32 /dev/urandom | base64 | tr '+/' '-_' | tr -d '=')"
+1. Make a key: echo "k$(od -An -tx1 -N5 /dev/urandom | tr -d ' ')?:$(head -c 32 /dev/urandom | base64 | tr '+/' '-_')"
 2. Put it at the END of SEGIN_KEYS for every worker, and restart them all: they can open with it.
-3. Then put it at the BEGINNING for every worker, and restart them all: they wrap with it.
+3. Then put it at the BEGINNING without its "?" for every worker, and restart them all: they wrap with it.
 4. segin keys rotate, with the same SEGIN_KEYS: it brings every row under it. The old keys stay where they are."""
 
 
@@ -59,6 +67,7 @@ def run(settings: Settings, given: argparse.Namespace) -> int:
         deed = _prepare if given.prepare else _drop if given.drop_old else _rotate
         try:
             with _alone(settings):
+                key_file.clear(settings.key_file)
                 return deed(settings, store, key_ring(settings, store))
         except (Busy, OSError) as error:
             print(error, file=sys.stderr)
@@ -66,11 +75,13 @@ def run(settings: Settings, given: argparse.Namespace) -> int:
 
 
 def _prepare(settings: Settings, store: Store, ring: KeyRing) -> int:
+    if _some_are_lost(settings, store, ring):
+        return 1
     if settings.keys:
         return _by_hand(ring)
     if ring.waiting is None:
-        ring.prepared().save(settings.key_file)
-        ring = KeyRing.load(settings.key_file)
+        ring = ring.prepared()
+        ring.save(settings.key_file)
         _log(store, "prepare key", str(ring.waiting))
     print(
         f"{ring.waiting} is in {settings.key_file}, and only opens. Copy the file to every machine that serves; when"
@@ -80,23 +91,51 @@ def _prepare(settings: Settings, store: Store, ring: KeyRing) -> int:
 
 
 def _rotate(settings: Settings, store: Store, ring: KeyRing) -> int:
-    done = rotation.rewrap(store, ring)
-    if done.rewrapped or done.held:
-        again = "" if settings.keys else " This ended an earlier rotation; for one more key, run it again."
-        return _said(store, ring, done, again)
+    if _some_are_lost(settings, store, ring):
+        return 1
     if settings.keys:
-        print(f"Every row is under {ring.newest}, the first key of SEGIN_KEYS.")
-        return _by_hand(ring)
-    ring.rotated().save(settings.key_file)  # on the disk before any row needs it
-    ring = KeyRing.load(settings.key_file)
-    _log(store, "rotate keys", f"new key {ring.newest}")
-    return _said(store, ring, rotation.rewrap(store, ring), " Copy the key file anew; keep the old keys for backups.")
+        return _follow_environment(store, ring)
+    if ring.waiting is None:
+        if _rows_are_left(store, ring):
+            return _end_earlier(store, ring)
+        if store.dialect == "postgresql":
+            print("Workers on other machines must have a key before it wraps, so it is only prepared now.")
+            _prepare(settings, store, ring)
+            return 1
+        ring = ring.prepared()
+        ring.save(settings.key_file)
+    rotated = ring.rotated()
+    if not _name(store, ring, rotated.newest, f"new key {rotated.newest}"):
+        return 1
+    rotated.save(settings.key_file)
+    return _rewrap(store, rotated, " Copy the key file anew; keep the old keys for backups.")
+
+
+def _end_earlier(store: Store, ring: KeyRing) -> int:
+    """Bring what is left under the newest key: with one more key in front, nobody could say what was done."""
+    if _name(store, ring, ring.newest):
+        _rewrap(store, ring, " This ended an earlier rotation; one more segin keys rotate makes a new key.")
+    return 1
+
+
+def _follow_environment(store: Store, ring: KeyRing) -> int:
+    if ring.waiting is not None and store.read_now(rotation.named) == ring.waiting:
+        return _by_hand(ring)  # others are a step ahead: what they wrapped is not to come back under the older key
+    if not _name(store, ring, ring.newest):
+        return 1
+    if _rows_are_left(store, ring):
+        return _rewrap(store, ring, "")
+    print(f"Every row is under {ring.newest}, the first key of SEGIN_KEYS.")
+    return _by_hand(ring)
 
 
 def _drop(settings: Settings, store: Store, ring: KeyRing) -> int:
     uses = store.read_now(lambda conn: rotation.uses(conn, ring))
     old = [name for name in ring.ids if name not in (ring.newest, ring.waiting)]
     needed = {name: uses.by_key[name] for name in old if uses.by_key[name]}
+    if uses.strange:
+        print(f"{uses.strange} rows are under keys that are not here. Nothing was removed.", file=sys.stderr)
+        return 1
     if needed:
         rows = ", ".join(f"{name} by {count} rows" for name, count in needed.items())
         print(f"Still needed: {rows}. Nothing was removed. First: segin keys rotate.", file=sys.stderr)
@@ -105,8 +144,14 @@ def _drop(settings: Settings, store: Store, ring: KeyRing) -> int:
         print(f"There is no old key. {ring.newest} wraps everything.")
         return 0
     names = ", ".join(old)
+    # a backup from before the rotation that was brought back may name one of those: nobody could start any more
+    if store.read_now(rotation.named) in old and not _name(store, ring, ring.newest):
+        return 1
     if settings.keys:
-        print(f"No row needs {names}: take it out of SEGIN_KEYS for every worker, and restart them. {_BACKUPS}")
+        print(
+            f"No row needs {names}: keep a copy apart, then take it out of SEGIN_KEYS for every worker, and restart"
+            f" them. That copy {_BACKUPS}"
+        )
         return 2
     wait = SETTLED - (time.time() - settings.key_file.stat().st_mtime)
     if wait > 0:
@@ -116,32 +161,78 @@ def _drop(settings: Settings, store: Store, ring: KeyRing) -> int:
             file=sys.stderr,
         )
         return 1
-    ring.without(old).save(settings.key_file)
+    kept = ring.drop(old, settings.key_file)
     _log(store, "drop keys", names)
-    print(f"Removed: {names}. {_BACKUPS}")
+    print(f"Removed: {names}, now in {kept}. That file {_BACKUPS}")
     return 0
 
 
 _BACKUPS = (
-    "Backups made before the rotation can't be read without the old keys: keep a copy of them apart for as long as"
-    " those backups are kept, or destroy both. Copies of the key file elsewhere still hold them."
+    "is needed to read backups made before the rotation, and to put a key back: add its line to the key file again."
+    " Take it elsewhere, and destroy it together with those backups. Copies of the key file elsewhere still hold the"
+    " old keys."
 )
 
 
-def _said(store: Store, ring: KeyRing, done: rotation.Done, more: str) -> int:
+def _some_are_lost(settings: Settings, store: Store, ring: KeyRing) -> bool:
+    """Whether there are rows that this ring can't open, which then are told: a rotation would hide the cause."""
+    lost = rotation.lost(store, ring)
+    if lost.count:
+        print(
+            f"{lost.count} rows are under keys that are not here, or were changed: {', '.join(lost.first)}"
+            f"{', …' if lost.count > len(lost.first) else ''}. Nothing was changed. Bring their keys back first, from"
+            f" {settings.key_file}.dropped, an older copy or the machine that rotated.",
+            file=sys.stderr,
+        )
+    return bool(lost.count)
+
+
+def _rows_are_left(store: Store, ring: KeyRing) -> bool:
+    counts = store.read_now(lambda conn: rotation.uses(conn, ring)).by_key
+    return any(count for name, count in counts.items() if name != ring.newest)
+
+
+def _name(store: Store, ring: KeyRing, name: str, detail: str = "") -> bool:
+    """Write into the database, and the log, that this is the newest key; not if the ring is an old copy after all."""
+
+    def work(conn: Connection) -> bool:
+        if not rotation.name_newest(conn, ring, name):
+            return False
+        if detail:
+            audit.append(conn, at=datetime.now(UTC), staff=OPERATOR.name, deed="rotate keys", detail=detail)
+        return True
+
+    if store.run_now(work):
+        return True
+    print(
+        "This database is under a key that is not here: it was rotated on another machine just now. No row was"
+        " changed. Copy the key file from there.",
+        file=sys.stderr,
+    )
+    return False
+
+
+def _rewrap(store: Store, ring: KeyRing, more: str) -> int:
+    done = rotation.rewrap(store, ring)
     _log(store, "rotate keys", f"{done.rewrapped} rows under {ring.newest}")
     with contextlib.suppress(Unavailable):  # a reader is at work; the log is emptied again with the next tidying
         asyncio.run(store.scrub())
     print(f"{done.rewrapped} rows are under {ring.newest} now.{more}")
     if done.held:
-        print(f"{done.held} rows were in use all the time: run segin keys rotate again.", file=sys.stderr)
+        print(
+            f"{done.held} rows are under older keys still: they were in use all the time, or a worker has an older key"
+            " file. Run segin keys rotate again.",
+            file=sys.stderr,
+        )
     if done.unreadable:
         print(f"{done.unreadable} rows were wrapped with keys that are not here, or changed.", file=sys.stderr)
     return 1 if done.held or done.unreadable else 0
 
 
 def _by_hand(ring: KeyRing) -> int:
-    print(BY_HAND.format(id=ring.waiting or ring.next_id), file=sys.stderr)
+    print(BY_HAND, file=sys.stderr)
+    if ring.waiting is not None:
+        print(f"{ring.waiting} is there already: go on with step 3 when every worker has it.", file=sys.stderr)
     return 2
 
 
@@ -157,7 +248,8 @@ def _alone(settings: Settings) -> Iterator[None]:
     Raises `Busy`. Whoever is killed holds nothing.
     """
     settings.data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
-    descriptor = os.open(settings.key_file.with_name(f"{settings.key_file.name}.lock"), os.O_RDWR | os.O_CREAT, 0o600)
+    target = settings.key_file.resolve()  # the same for all data folders that link to one file
+    descriptor = os.open(target.with_name(f"{target.name}.lock"), os.O_RDWR | os.O_CREAT, 0o600)
     try:
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -1,5 +1,6 @@
 """Keys and seals."""
 
+import logging
 import os
 import stat
 from pathlib import Path
@@ -8,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from storage import BadKeys, DataKey, KeyRing, Tampered, UnknownKey
+from storage import BadKeys, DataKey, KeyRing, Tampered, UnknownKey, crypto
 from storage.crypto import wrap_prefix
 
 OWNER = b"o" * 16
@@ -88,17 +89,16 @@ def test_rotation_keeps_old_data_keys_and_indexes(keyring: KeyRing):
     raw = os.urandom(32)
     blob, index = keyring.wrap(raw), keyring.index("address", "web", "x")
     rotated = keyring.rotated()
-    assert rotated.ids == ("k2", "k1")
+    assert rotated.ids == (rotated.newest, "k1")
     assert rotated.unwrap(blob) == raw
     assert rotated.index("address", "web", "x") == index
-    assert keyring.is_newest(blob)
-    assert not rotated.is_newest(blob)
+    assert blob.startswith(wrap_prefix("k1"))
     rewrapped = rotated.rewrap(blob)
-    assert rotated.is_newest(rewrapped)
+    assert rewrapped.startswith(wrap_prefix(rotated.newest))
     assert rotated.unwrap(rewrapped) == raw
-    with pytest.raises(UnknownKey, match="k2"):
+    with pytest.raises(UnknownKey, match=rotated.newest):
         keyring.unwrap(rewrapped)
-    assert rotated.rotated().ids == ("k3", "k2", "k1")
+    assert rotated.rotated().ids[1:] == rotated.ids
 
 
 def test_a_stranger_with_the_same_id_does_not_unwrap(keyring: KeyRing):
@@ -142,13 +142,14 @@ def test_the_index_of_a_version_never_changes():
 def test_reads_its_own_text(keyring: KeyRing):
     """The text form is complete, in lines or in one line with spaces, padded or not."""
     blob, index = keyring.wrap(b"k" * 32), keyring.index("address", "x")
-    text = keyring.rotated().text()
+    ring = keyring.rotated()
+    text = ring.text()
     padded = "".join(f"{line}=\n" for line in text.split())
     for form in (text, " ".join(text.split()), padded):
         again = KeyRing.parse(form)
         assert again.unwrap(blob) == b"k" * 32
         assert again.index("address", "x") == index
-        assert again.ids == ("k2", "k1")
+        assert (again.ids, again.waiting) == (ring.ids, None)
 
 
 KEY = "A" * 43
@@ -168,6 +169,12 @@ KEY = "A" * 43
         f"{'k' * 33}:{KEY}\nindex:{KEY}",
         f"k1:{KEY}\nindex:{KEY}\nindex:{KEY}",
         f"é:{KEY}\nindex:{KEY}",
+        f"k1?:{KEY}\nindex:{KEY}",
+        f"k1:{KEY}\nk1?:{KEY}\nindex:{KEY}",
+        f"k1:{KEY}\nk2?:{KEY}\nk3?:{KEY}\nindex:{KEY}",
+        f"k1:{KEY}\nk2??:{KEY}\nindex:{KEY}",
+        f"k1:{KEY}\nindex?:{KEY}",
+        f"SECRETSECRETSECRETSECRETSECRETSECRETSECRET0:k1\nindex:{KEY}",
     ],
 )
 def test_refuses_keys_that_make_no_sense(text: str):
@@ -213,9 +220,86 @@ def test_saves_a_rotated_ring(tmp_path: Path):
     ring = KeyRing.create(path).rotated()
     (tmp_path / "segin.keys.new").write_text("left by a power cut")
     ring.save(path)
-    assert KeyRing.load(path).ids == ("k2", "k1")
+    assert KeyRing.load(path).ids == ring.ids
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
     assert [file.name for file in tmp_path.iterdir()] == ["segin.keys"]
+
+
+def test_a_saved_file_is_whose_it_was(tmp_path: Path, monkeypatch):
+    """A worker of another account or group can read the new file as it read the old one."""
+    path, given = tmp_path / "keys", []
+    KeyRing.create(path)
+    path.chmod(0o640)
+    monkeypatch.setattr(os, "fchown", lambda _, uid, gid: given.append((uid, gid)))
+    KeyRing.load(path).rotated().save(path)
+    assert stat.S_IMODE(path.stat().st_mode) == 0o640
+    assert given == [(path.stat().st_uid, path.stat().st_gid)]
+
+
+@pytest.mark.parametrize("trouble", ["fchown", "fchmod", "fsync", "replace"])
+def test_a_file_that_cannot_be_replaced_as_it_was_stays(tmp_path: Path, monkeypatch, trouble: str):
+    """Not permitted, disk full: an error, the file as before, and nothing beside it."""
+    path = tmp_path / "keys"
+    ring = KeyRing.create(path)
+    before = path.read_bytes()
+
+    def refuse(*_: object) -> None:
+        raise PermissionError
+
+    monkeypatch.setattr(Path if trouble == "replace" else os, trouble, refuse)
+    with pytest.raises(PermissionError):
+        ring.rotated().save(path)
+    assert path.read_bytes() == before
+    assert [file.name for file in tmp_path.iterdir()] == ["keys"]
+
+
+def test_a_link_to_the_file_stays_a_link(tmp_path: Path):
+    """Whoever has the keys on another disk finds the new ring there, and the link in its place."""
+    (tmp_path / "elsewhere").mkdir()
+    target, path = tmp_path / "elsewhere" / "segin.keys", tmp_path / "keys"
+    KeyRing.create(target)
+    path.symlink_to("elsewhere/segin.keys")
+    serving = KeyRing.load(path)
+    ring = serving.rotated()
+    ring.save(path)
+    assert path.is_symlink()
+    assert KeyRing.load(target).ids == ring.ids
+    assert serving.unwrap(ring.wrap(b"k" * 32)) == b"k" * 32
+    kept = ring.drop(["k1"], path)
+    assert (kept, path.is_symlink()) == (tmp_path / "elsewhere" / "segin.keys.dropped", True)
+
+
+def test_a_dropped_key_is_kept_beside_the_file(tmp_path: Path):
+    """Never destroyed: each line is there once, after a cut as well, and put back it opens what it wrapped."""
+    path = tmp_path / "keys"
+    first = KeyRing.create(path)
+    blob = first.wrap(b"k" * 32)
+    second = first.rotated()
+    kept = second.drop(["k1"], path)
+    assert KeyRing.load(path).ids == (second.newest,)
+    line = next(line for line in first.text().splitlines() if line.startswith("k1:"))
+    assert (kept.read_text(), stat.S_IMODE(kept.stat().st_mode)) == (f"{line}\n", 0o600)
+    kept.write_text(line[:20])
+    kept.chmod(0o644)
+    third = second.rotated()
+    third.drop(second.ids, path)
+    assert kept.read_text().splitlines() == [line[:20], *second.text().splitlines()[:2]]
+    second.drop(["k1"], path)
+    assert (len(kept.read_text().splitlines()), stat.S_IMODE(kept.stat().st_mode)) == (3, 0o600)
+    path.write_text(path.read_text() + line)
+    assert KeyRing.load(path).unwrap(blob) == b"k" * 32
+
+
+def test_keys_that_cannot_be_kept_are_not_dropped(tmp_path: Path):
+    """A folder in the place of the file: the ring stays whole."""
+    path = tmp_path / "keys"
+    KeyRing.create(path)
+    ring = KeyRing.load(path).rotated()
+    ring.save(path)
+    (tmp_path / "keys.dropped").mkdir()
+    with pytest.raises(OSError, match="directory"):
+        ring.drop(["k1"], path)
+    assert KeyRing.load(path).ids == ring.ids
 
 
 def test_a_loaded_ring_follows_its_file(tmp_path: Path):
@@ -226,10 +310,36 @@ def test_a_loaded_ring_follows_its_file(tmp_path: Path):
     KeyRing.load(path).rotated().save(path)
     blob = KeyRing.load(path).wrap(b"n" * 32)
     assert serving.unwrap(blob) == b"n" * 32
-    assert serving.ids == ("k2", "k1")
+    assert serving.ids == KeyRing.load(path).ids
+    KeyRing.load(path).prepared().save(path)
+    assert serving.wrap(b"k" * 32).startswith(wrap_prefix(serving.newest))
+    assert serving.waiting == KeyRing.load(path).waiting
     KeyRing.load(path).rotated().save(path)
-    assert serving.wrap(b"k" * 32).startswith(wrap_prefix("k3"))
+    assert serving.wrap(b"k" * 32).startswith(wrap_prefix(KeyRing.load(path).newest))
     assert serving.unwrap(old) == b"k" * 32
+
+
+def test_a_file_that_is_not_followed_is_told_once(tmp_path: Path, caplog):
+    """One warning for each state of the file, with path and reason; never a key."""
+    path = tmp_path / "keys"
+    serving = KeyRing.create(path)
+    good, others = path.read_text(), KeyRing.new().text()
+    states = ["", f"{KEY}:k9\nindex:{KEY}", others]
+    with caplog.at_level(logging.WARNING, "storage.crypto"):
+        for text in states:
+            path.write_text(text)
+            for _ in range(3):
+                serving.wrap(b"k" * 32)
+        path.unlink()
+        serving.wrap(b"k" * 32)
+        serving.wrap(b"k" * 32)
+    reasons = ["no index key", "up to 32 letters", "index key is another", "No such file"]
+    assert len(caplog.messages) == len(reasons)
+    for message, reason in zip(caplog.messages, reasons, strict=True):
+        assert str(path) in message
+        assert reason in message
+        assert not [line for line in (good + others).split() if line.partition(":")[2] in message]
+    assert KEY[:8] not in caplog.text
 
 
 @pytest.mark.parametrize("left", ["", "k9:AAAA", "another's"])
@@ -250,17 +360,33 @@ def test_a_file_that_makes_no_sense_is_not_followed(tmp_path: Path, left: str):
 def test_a_prepared_key_opens_and_does_not_wrap(keyring: KeyRing):
     """Until it is rotated to the front; preparing twice makes one key."""
     prepared = keyring.prepared()
-    assert (prepared.ids, prepared.waiting, prepared.newest) == (("k1", "k2"), "k2", "k1")
+    waiting = prepared.waiting
+    assert (prepared.ids, prepared.newest) == (("k1", waiting), "k1")
     assert prepared.prepared().text() == prepared.text()
+    assert prepared.wrap(b"k" * 32).startswith(wrap_prefix("k1"))
     rotated = prepared.rotated()
-    assert (rotated.ids, rotated.waiting) == (("k2", "k1"), None)
+    assert (rotated.ids, rotated.waiting) == ((waiting, "k1"), None)
     assert prepared.unwrap(rotated.wrap(b"k" * 32)) == b"k" * 32
 
 
-def test_an_id_is_given_once(keyring: KeyRing):
-    """What is dropped leaves no id for another key; the newest can't be dropped."""
-    ring = keyring.rotated().without(["k1"])
-    assert ring.ids == ("k2",)
-    assert ring.rotated().ids == ("k3", "k2")
+def test_a_prepared_key_is_marked_in_the_text(keyring: KeyRing):
+    """By its mark alone, wherever it stands; what is older than the mark has no key that waits."""
+    prepared = keyring.prepared()
+    assert f"\n{prepared.waiting}?:" in prepared.text()
+    for lines in (prepared.text().splitlines(), prepared.text().splitlines()[::-1]):
+        again = KeyRing.parse("\n".join(lines))
+        assert (again.ids, again.waiting, again.text()) == (prepared.ids, prepared.waiting, prepared.text())
+        assert again.wrap(b"k" * 32).startswith(wrap_prefix("k1"))
+    old = KeyRing.parse(f"k1:{KEY}\nk2:{KEY}\nk10:{KEY}\nindex:{KEY}")
+    assert (old.ids, old.newest, old.waiting) == (("k1", "k2", "k10"), "k1", None)
+    assert prepared.without([prepared.waiting]).waiting is None
+    assert prepared.rotated().prepared().without(["k1"]).waiting is not None
+
+
+def test_an_id_belongs_to_one_key(keyring: KeyRing):
+    """Two copies of a ring that are rotated apart have no id in common but those they had."""
+    assert set(keyring.rotated().ids) & set(keyring.rotated().ids) == {"k1"}
+    assert set(keyring.prepared().ids) & set(keyring.prepared().ids) == {"k1"}
+    assert crypto._id_of(bytes(32)) == "k36a7e507b4"
     with pytest.raises(BadKeys):
-        ring.without(["k2"])
+        keyring.without(["k1"])
