@@ -171,9 +171,10 @@ class Worker:
                 self.lanes.serve(result.contact_id, result.entry.channel.name)
             if result.fetches:
                 self.attachments.look()
-            if any(isinstance(effect, Alert) for effect in result.effects):
-                self.paging.look()
-        if any(_leaves_traces(effect) for result in results for effect in result.effects):
+        effects = [effect for result in results for effect in result.effects]
+        if any(isinstance(effect, Alert) for effect in effects):
+            self.paging.look()
+        if any(_leaves_traces(effect) for effect in effects):
             self._scrubbing = asyncio.create_task(self._scrub())
 
     async def _scrub(self) -> None:

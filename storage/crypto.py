@@ -42,8 +42,9 @@ _WRAP_LABEL = b"segin/data-key/1"
 _INDEX_LABEL = b"segin/index/1/"
 _ID_LABEL = b"segin/master-key-id/1"
 _LONGEST_ID = 32
-log = logging.getLogger(__name__)
 _nonces = Chance(_NONCE_BYTES)
+
+log = logging.getLogger(__name__)
 
 
 def framed(*parts: bytes) -> bytes:

@@ -115,9 +115,9 @@ class _Makers:
             row = self.case(number, is_open=number < open_cases)
             rows.append(row)
             lines += self.lines(row, max(1, round(self.chance.gauss(messages, messages / 3))))
-            for _ in range(self.chance.choice((0, 0, 1, 1, 2))):
+            for place in range(self.chance.choice((0, 0, 1, 1, 2))):
                 note_id = uuid7()
-                body = self.seal("Un mot pour les collègues.", "note", note_id)
+                body = self.seal({"number": place + 1, "text": "Un mot pour les collègues."}, "note", note_id)
                 note = {"id": note_id, "case_id": row["id"], "staff_id": self.one(), "at": self.now, "body": body}
                 notes.append(note)
                 words += [{"word": one, "case_id": row["id"]} for one in self.words()]
@@ -286,7 +286,7 @@ async def _ask(store: Store, keyring: KeyRing, town: Town, rounds: int) -> dict[
                     path.replace("REFERENCE", reference), words.replace("REFERENCE", reference)
                 )
                 took = (time.perf_counter() - before) * 1000
-                assert status in (200, 303, 404) or name == "case page", (name, status)
+                assert status in (200, 303, 404), (name, status)
                 if number:  # the first round warms up
                     found.setdefault(name, []).append(took)
     return found

@@ -412,7 +412,7 @@ async def test_what_was_sent_stays_sent_whatever_is_wrong_with_the_next(house, l
     """A fault of ours in making the next one ready undoes the mark of none: it would go out again and again."""
     awa = await write(house, "awa", "carnet", "un", channel=house.phone)
 
-    def fit(message, capabilities):
+    def fit(message, _):
         if message.text == "Dit : un":
             raise ValueError("a fault of ours")
         return [message]

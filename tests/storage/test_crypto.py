@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from storage import BadKeys, DataKey, KeyRing, Tampered, UnknownKey, crypto
+from storage import BadKeys, DataKey, KeyRing, Tampered, UnknownKey, crypto, key_file
 from storage.crypto import wrap_prefix
 
 OWNER = b"o" * 16
@@ -223,6 +223,17 @@ def test_saves_a_rotated_ring(tmp_path: Path):
     assert KeyRing.load(path).ids == ring.ids
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
     assert [file.name for file in tmp_path.iterdir()] == ["segin.keys"]
+
+
+def test_what_a_kill_left_goes_unless_it_is_the_last_copy(tmp_path: Path):
+    """Without the file itself, whoever looks for the keys may find them there."""
+    path, left = tmp_path / "keys", tmp_path / "keys.new"
+    left.write_text("left")
+    key_file.clear(path)
+    assert left.exists()
+    KeyRing.create(path)
+    key_file.clear(path)
+    assert not left.exists()
 
 
 def test_a_saved_file_is_whose_it_was(tmp_path: Path, monkeypatch):

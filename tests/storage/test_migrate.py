@@ -77,6 +77,7 @@ def test_a_database_of_the_first_version_keeps_its_rows(empty_database_url: str)
             row = {"id": random_id(), "contact_id": who, "seq": 1, "due_at": now, "body": b"b"}
             conn.execute(_without(tables.outbox, "part"), {**row, "is_say": False, "attempts": 0})
             conn.execute(_without(tables.lanes), {"contact_id": who, "fence": 3, "not_before": now})
+            conn.execute(_without(tables.key_mark, "newest"), {"id": 1, "mark": b"m"})
 
         store.run_now(fill)
     upgrade(empty_database_url)
@@ -88,6 +89,7 @@ def test_a_database_of_the_first_version_keeps_its_rows(empty_database_url: str)
         assert (lane.fence, lane.knocked_at) == (3, None)
         (contact,) = store.read_now(lambda conn: conn.execute(select(tables.contacts)).all())
         assert contact.window_until is None
+        assert store.read_now(lambda conn: conn.execute(select(tables.key_mark)).one()) == (1, b"m", None)
 
 
 def _without(table, *columns):

@@ -152,7 +152,7 @@ sys.exit(bot.__main__.main())
     "point", ["before prepared", "after prepared", "named", "before rotated", "after rotated", "rows 1", "rows 2"]
 )
 def test_killed_at_any_moment_nothing_is_lost(at_home, point):
-    """What is on the disk opens every row, no key wraps that is not named; the same command again goes on to the end."""
+    """What is on the disk opens every row, no key wraps before it is named; the command again goes on to the end."""
     if "prepared" not in point and at_home.url.startswith("postgres"):
         assert at_home.segin("keys", "rotate", "--prepare").returncode == 0
     killed = subprocess.run(
@@ -264,7 +264,6 @@ def test_a_prepared_key_comes_in_front_whatever_is_left(at_home):
 def test_two_folders_with_one_database(at_home, tmp_path):
     """The second one finds that it has an old copy: it changes no row, and serves none."""
     other = another(at_home, tmp_path / "other")
-    stale = KeyRing.load(other.file)
     assert rotate(at_home).returncode == 0
     newest = KeyRing.load(at_home.file).newest
     for words in (("keys", "rotate"), ("keys", "rotate", "--prepare"), ("cases", "list"), ("serve",)):
@@ -272,14 +271,22 @@ def test_two_folders_with_one_database(at_home, tmp_path):
         assert (told.returncode, f"this database is under key {newest}" in told.stderr) == (1, True)
     assert KeyRing.load(other.file).ids == ("k1",)
     with Store(at_home.url) as store:
-        # it began before the first one was through: as far as a key that waits, and no further
-        assert keys._rotate(Settings(database_url=at_home.url, data_dir=tmp_path / "other"), store, stale) == 1
-        store.dialect = "sqlite"  # where one command does all
-        assert keys._rotate(Settings(database_url=at_home.url, data_dir=tmp_path / "other"), store, stale) == 1
-        assert KeyRing.load(other.file).newest == "k1"
         assert raw_keys(store, KeyRing.load(at_home.file)) == at_home.before
     shutil.copy(at_home.file, other.file)
     assert other.segin("cases", "list").returncode == 0
+
+
+def test_two_folders_at_the_same_moment(at_home, capsys):
+    """Whoever names its key second gets as far as a key that waits, and wraps nothing with it."""
+    settings = Settings(database_url=at_home.url, data_dir=at_home.file.parent)
+    KeyRing.load(at_home.file).prepared().save(at_home.file)
+    with Store(at_home.url) as store:
+        name(store, "kelsewhere")  # since this one looked at it
+        assert keys._rotate(settings, store, KeyRing.load(at_home.file)) == 1
+        assert "rotated on another machine just now" in capsys.readouterr().err
+        ring = KeyRing.load(at_home.file)
+        assert (ring.newest, ring.waiting is None, store.read_now(rotation.named)) == ("k1", False, "kelsewhere")
+        assert used(store, ring).by_key == {"k1": 504, ring.waiting: 0}
 
 
 def test_a_backup_from_before_the_rotation(at_home, tmp_path):
