@@ -21,6 +21,7 @@ log = logging.getLogger(__name__)
 
 A = TypeVar("A")
 R = TypeVar("R")
+T = TypeVar("T")
 
 Asked = tuple[A, asyncio.Future[R]]
 
@@ -111,32 +112,33 @@ class Gather(Generic[A, R]):
     def _answers(self, conn: Connection, questions: list[A]) -> list[R | Exception]:
         if not questions:
             return []
-        try:
-            with alone(conn):
-                return cast("list[R | Exception]", self._work(conn, questions))
-        except StorageUnavailable:
-            raise
-        except Exception as error:
-            if trouble(error) is not None:
-                raise
-            if len(questions) > 1:  # one faulty row must not stop the others
-                half = len(questions) // 2
-                return self._answers(conn, questions[:half]) + self._answers(conn, questions[half:])
-            log.error("set aside: %s", place_of(error))  # noqa: TRY400 - no content in logs
-            return [error if self._last is None else self._answer_last(conn, questions[0])]
+        found = _tried(conn, lambda: self._work(conn, questions))
+        if not isinstance(found, Exception):
+            return cast("list[R | Exception]", found)
+        if len(questions) > 1:  # one faulty row must not stop the others
+            half = len(questions) // 2
+            return self._answers(conn, questions[:half]) + self._answers(conn, questions[half:])
+        log.error("set aside: %s", place_of(found))
+        if self._last is None:
+            return [found]
+        last = self._last
+        answer = _tried(conn, lambda: last(conn, questions[0]))
+        if isinstance(answer, Exception):
+            log.critical("can't even be set aside: %s", place_of(answer))
+        return [answer]
 
-    def _answer_last(self, conn: Connection, question: A) -> R | Exception:
-        assert self._last is not None
-        try:
-            with alone(conn):
-                return self._last(conn, question)
-        except StorageUnavailable:
+
+def _tried(conn: Connection, what: Callable[[], T]) -> T | Exception:
+    """What it gives, or the error for which it alone was undone. Raises what undoes the whole transaction."""
+    try:
+        with alone(conn):
+            return what()
+    except StorageUnavailable:
+        raise
+    except Exception as error:
+        if trouble(error) is not None:
             raise
-        except Exception as error:
-            if trouble(error) is not None:
-                raise
-            log.critical("can't even be set aside: %s", place_of(error))
-            return error
+        return error
 
 
 def _tell(taken: list[Asked[A, R]], answers: list[R | Exception]) -> None:

@@ -205,21 +205,21 @@ class KeyRing:
         marked = {name + _PREPARED if name == masters.waiting else name: key for name, key in masters.keys.items()}
         return "".join(f"{_entry(name, key)}\n" for name, key in {**marked, _INDEX: self._index_key}.items())
 
-    def _renewed(self) -> bool:
-        """Read the file again if it is another one by now; whether that changed the master keys.
+    def _renew(self) -> None:
+        """Read the file again if it is another one by now.
 
         A file that is gone or makes no sense, or that holds another index key, changes nothing: what was read before
         goes on, and the log has one warning.
         """
         followed = self._followed
         if followed is None:
-            return False
+            return
         stamp = None
         try:
             stamp = key_file.stamp_of(followed.path.stat())
             if stamp == followed.stamp:
                 self._complained = None
-                return False
+                return
             text, stamp = key_file.read(followed.path)
             keys, index_key, waiting = _entries(text)
             _check(keys, index_key, waiting)
@@ -227,10 +227,9 @@ class KeyRing:
                 raise BadKeys("the index key is another one")  # noqa: TRY301 it is told like the others
         except (OSError, BadKeys) as error:
             self._complain(followed.path, stamp, error)
-            return False
+            return
         self._masters, self._followed = _Masters.of(keys, waiting), _Followed(followed.path, stamp)
         self._complained = None
-        return True
 
     def _complain(self, path: Path, stamp: key_file.Stamp | None, error: OSError | BadKeys) -> None:
         """Log why a file is not read, once for each state of it."""
@@ -272,7 +271,7 @@ class KeyRing:
 
     def wrap(self, data_key: bytes) -> bytes:
         """A data key, sealed with the newest master key; the blob names that key."""
-        self._renewed()
+        self._renew()
         masters = self._masters
         name = masters.newest.encode()
         nonce = _nonces.draw()
@@ -285,7 +284,7 @@ class KeyRing:
         known = name.decode("ascii", "replace")
         aead = self._masters.aeads.get(known)
         if aead is None:
-            self._renewed()  # or another thread just did
+            self._renew()  # or another thread just did
             aead = self._masters.aeads.get(known)
         if aead is None:
             raise UnknownKey(known)

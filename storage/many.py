@@ -51,7 +51,24 @@ def _prepared(conn: Connection, statement: Insert | Update | Delete, names: tupl
         raise TypeError(f"name these columns, too: {', '.join(one.key for one in compiled.insert_prefetch)}")
     fixed = {name: value for name, value in compiled.params.items() if name not in names}
     process = _processors(conn, compiled)
-    steps = [(name, name in fixed, process[name]) for name in compiled.positiontup or process]
+    return str(compiled), _values(compiled.positiontup, process, fixed)
+
+
+def _expanded(conn: Connection, statement: Update | Delete, given: Mapping[str, Any]) -> tuple[str, _Values]:
+    compiled: Any = statement.compile(dialect=conn.dialect, column_keys=[])
+    state = compiled.construct_expanded_state(given)
+    fixed = {name: value for name, value in compiled.params.items() if name not in given}
+    process, each = _processors(conn, compiled), state.parameter_expansion["ids"]
+    process |= dict.fromkeys(each, process.pop("ids"))
+    values = _values(state.positiontup, process, fixed)
+    return state.statement, lambda given: values({**given, **dict(zip(each, given["ids"], strict=True))})
+
+
+def _values(
+    places: Sequence[str] | None, process: Mapping[str, Callable[[Any], Any]], fixed: Mapping[str, Any]
+) -> _Values:
+    """What makes a row into parameters: in their `places`, or by name where the driver has them so."""
+    steps = [(name, name in fixed, process[name]) for name in places or process]
 
     def listed(row: Mapping[str, Any]) -> tuple[Any, ...]:
         return tuple([made((fixed if is_fixed else row)[name]) for name, is_fixed, made in steps])
@@ -59,29 +76,7 @@ def _prepared(conn: Connection, statement: Insert | Update | Delete, names: tupl
     def named(row: Mapping[str, Any]) -> dict[str, Any]:
         return {name: made((fixed if is_fixed else row)[name]) for name, is_fixed, made in steps}
 
-    return str(compiled), named if compiled.positiontup is None else listed
-
-
-def _expanded(conn: Connection, statement: Update | Delete, given: Mapping[str, Any]) -> tuple[str, _Values]:
-    compiled: Any = statement.compile(dialect=conn.dialect, column_keys=[])
-    state = compiled.construct_expanded_state(given)
-    places = {name: place for place, name in enumerate(state.parameter_expansion["ids"])}
-    fixed = {name: value for name, value in compiled.params.items() if name not in given}
-    process = _processors(conn, compiled)
-    names = state.positiontup or [*places, *(name for name in process if name != "ids")]
-
-    def value(given: Mapping[str, Any], name: str) -> Any:
-        if name in places:
-            return process["ids"](given["ids"][places[name]])
-        return process[name]((fixed if name in fixed else given)[name])
-
-    def listed(given: Mapping[str, Any]) -> tuple[Any, ...]:
-        return tuple([value(given, name) for name in names])
-
-    def named(given: Mapping[str, Any]) -> dict[str, Any]:
-        return {name: value(given, name) for name in names}
-
-    return state.statement, named if state.positiontup is None else listed
+    return named if places is None else listed
 
 
 def _processors(conn: Connection, compiled: Any) -> dict[str, Callable[[Any], Any]]:

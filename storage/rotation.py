@@ -96,10 +96,15 @@ def rewrap(store: Store, ring: KeyRing) -> Done:
             if time.monotonic() > until:
                 break
         until = min(until, time.monotonic() + PATIENCE)
-        left = sum(store.read_now(partial(_left, ring=ring, table=table)) for table in WRAPPED) - unreadable
-        if left <= 0 or time.monotonic() > until:
-            return Done(rewrapped, unreadable, max(left, 0))
+        held = left(store, ring) - unreadable
+        if held <= 0 or time.monotonic() > until:
+            return Done(rewrapped, unreadable, max(held, 0))
         time.sleep(0.2)
+
+
+def left(store: Store, ring: KeyRing) -> int:
+    """How many data keys are not under the newest master key of `ring`."""
+    return sum(store.read_now(partial(_left, ring=ring, table=table)) for table in WRAPPED)
 
 
 def name_newest(conn: Connection, ring: KeyRing, name: str) -> bool:

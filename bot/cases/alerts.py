@@ -96,15 +96,20 @@ def done_by(conn: Connection, alert: "Row[Any]") -> set[uuid.UUID]:
     """Whose deed an alert tells of: they are not told of it, nor do they take or close it. Empty for other kinds."""
     if alert.kind != OVERRIDE:
         return set()
-    theirs = DISCLOSURES.c.emergency & (DISCLOSURES.c.asked_at == alert.at) & (DISCLOSURES.c.case_id == alert.case_id)
-    return set(conn.scalars(select(DISCLOSURES.c.asked_by).where(theirs)))
+    return set(conn.scalars(select(DISCLOSURES.c.asked_by).where(ALERTS.c.id == alert.id, _DEED)))
 
 
 def is_deed_of(staff_id: uuid.UUID) -> ColumnElement[bool]:
     """As `done_by`, of alerts in a query."""
-    theirs = DISCLOSURES.c.emergency & (DISCLOSURES.c.asked_by == staff_id)
-    this = (DISCLOSURES.c.asked_at == ALERTS.c.at) & (DISCLOSURES.c.case_id == ALERTS.c.case_id)
-    return (ALERTS.c.kind == OVERRIDE) & exists(select(DISCLOSURES.c.id).where(theirs, this).correlate(ALERTS))
+    return exists(select(DISCLOSURES.c.id).where(_DEED, DISCLOSURES.c.asked_by == staff_id).correlate(ALERTS))
+
+
+_DEED = (
+    (ALERTS.c.kind == OVERRIDE)
+    & DISCLOSURES.c.emergency
+    & (DISCLOSURES.c.asked_at == ALERTS.c.at)
+    & (DISCLOSURES.c.case_id == ALERTS.c.case_id)
+)
 
 
 def in_other_hands(desk: "Desk", row: "Row[Any]") -> bool:

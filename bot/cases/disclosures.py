@@ -85,10 +85,9 @@ def override(desk: Desk, reference: str, reason: str) -> bool:
     settled = {"granted": False, "decided_by": desk.staff_id, "decided_at": desk.now}
     desk.conn.execute(update(DISCLOSURES).where(mine, DISCLOSURES.c.granted.is_(None)).values(settled))
     _store(desk, row, reason, granted=True, decided_at=desk.now, emergency=True)
-    people, offices = paging.excluded(desk.conn, alerts.for_override(desk, row))
+    alert = alerts.for_override(desk, row)
     desk.log("identity override", row)
-    able = paging.protection(desk.conn, desk.keyring, ())
-    return any(one.id not in people and one.office not in offices for one in able)
+    return bool(paging.not_excluded(desk.conn, paging.protection(desk.conn, desk.keyring, ()), alert))
 
 
 def withdraw(desk: Desk, reference: str) -> None:

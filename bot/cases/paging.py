@@ -88,6 +88,12 @@ def excluded(conn: Connection, alert: "Row[Any]") -> tuple[set[uuid.UUID], set[s
     return people, {row.office for row in rows if row.office}
 
 
+def not_excluded(conn: Connection, people: list[Person], alert: "Row[Any]") -> list[Person]:
+    """Those of these people who may be told of an alert."""
+    kept_out, offices = excluded(conn, alert)
+    return [one for one in people if one.id not in kept_out and one.office not in offices]
+
+
 def _ways(conn: Connection, keyring: KeyRing, staff_id: uuid.UUID, set_up: Collection[str]) -> dict[str, str]:
     return {way: to for way, to in accounts.ways_of(conn, keyring, staff_id).items() if way in set_up}
 
@@ -95,8 +101,7 @@ def _ways(conn: Connection, keyring: KeyRing, staff_id: uuid.UUID, set_up: Colle
 def _told(
     conn: Connection, everybody: list[Person], duty: set[uuid.UUID], alert: "Row[Any]"
 ) -> tuple[tuple[Person, ...], bool]:
-    people, offices = excluded(conn, alert)
-    able = [one for one in everybody if one.ways and one.id not in people and one.office not in offices]
+    able = [one for one in not_excluded(conn, everybody, alert) if one.ways]
     here = [one for one in able if one.id in duty]
     return tuple(here or able), bool(here)
 

@@ -96,7 +96,7 @@ def _rotate(settings: Settings, store: Store, ring: KeyRing) -> int:
     if settings.keys:
         return _follow_environment(store, ring)
     if ring.waiting is None:
-        if _rows_are_left(store, ring):
+        if rotation.left(store, ring):
             return _end_earlier(store, ring)
         if store.dialect == "postgresql":
             print("Workers on other machines must have a key before it wraps, so it is only prepared now.")
@@ -123,7 +123,7 @@ def _follow_environment(store: Store, ring: KeyRing) -> int:
         return _by_hand(ring)  # others are a step ahead: what they wrapped is not to come back under the older key
     if not _name(store, ring, ring.newest):
         return 1
-    if _rows_are_left(store, ring):
+    if rotation.left(store, ring):
         return _rewrap(store, ring, "")
     print(f"Every row is under {ring.newest}, the first key of SEGIN_KEYS.")
     return _by_hand(ring)
@@ -185,11 +185,6 @@ def _some_are_lost(settings: Settings, store: Store, ring: KeyRing) -> bool:
             file=sys.stderr,
         )
     return bool(lost.count)
-
-
-def _rows_are_left(store: Store, ring: KeyRing) -> bool:
-    counts = store.read_now(lambda conn: rotation.uses(conn, ring)).by_key
-    return any(count for name, count in counts.items() if name != ring.newest)
 
 
 def _name(store: Store, ring: KeyRing, name: str, detail: str = "") -> bool:

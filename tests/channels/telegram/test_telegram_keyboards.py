@@ -89,10 +89,8 @@ async def test_the_reply_is_sent_first_and_then_the_old_keyboard_goes(town):
     assert town.api.sent(AWA)[1]["reply_markup"]["inline_keyboard"], "the new question keeps its own"
 
 
-@pytest.mark.parametrize("fails", REFUSALS)
-async def test_a_keyboard_call_that_fails_delays_no_reply(town, fails):
-    """It is not tried again, and what comes next is as ever."""
-    town.api.answers[EDIT].append(REFUSALS[fails])
+async def two_are_answered(town):
+    """The first keyboard call is made; soon after it she is answered again, and so is somebody else."""
     question = await town.start(AWA)
     await town.tap(AWA, question, "Français")
     await until(lambda: town.api.named(EDIT))
@@ -102,6 +100,13 @@ async def test_a_keyboard_call_that_fails_delays_no_reply(town, fails):
         other = await town.start(BINTA)
         await town.tap(BINTA, other, "Français")
         await town.asked(BINTA, 2)
+
+
+@pytest.mark.parametrize("fails", REFUSALS)
+async def test_a_keyboard_call_that_fails_delays_no_reply(town, fails):
+    """It is not tried again, and what comes next is as ever."""
+    town.api.answers[EDIT].append(REFUSALS[fails])
+    await two_are_answered(town)
     await until(lambda: len(town.api.named(EDIT)) == 3)
     await town.segin.settled()
     assert [method for method, _ in town.calls(AWA)].count(SEND) == 3
@@ -110,15 +115,7 @@ async def test_a_keyboard_call_that_fails_delays_no_reply(town, fails):
 async def test_a_keyboard_call_that_hangs_delays_no_reply(town):
     """While one call gets no answer at all, replies to the same person and to another one go."""
     town.api.answers[EDIT].append(Answer(delay=HANGS))
-    question = await town.start(AWA)
-    await town.tap(AWA, question, "Français")
-    await until(lambda: town.api.named(EDIT))
-    async with asyncio.timeout(SOON):
-        await town.tap(AWA, await town.asked(AWA, 2), "Chez moi")
-        await town.asked(AWA, 3)
-        other = await town.start(BINTA)
-        await town.tap(BINTA, other, "Français")
-        await town.asked(BINTA, 2)
+    await two_are_answered(town)
     assert len(town.api.named(EDIT)) == 1, "the others wait behind it, one by one"
 
 
