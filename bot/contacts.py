@@ -13,7 +13,7 @@ from msgspec import Struct
 from sqlalchemy import Connection, Row, bindparam, delete, select
 
 from bot.dialogue.model import Conversation, Message, Say
-from storage import DataKey, KeyRing, tables, uuid7
+from storage import DataKey, KeyRing, among, tables, uuid7
 
 CONTACTS = tables.contacts
 
@@ -161,7 +161,7 @@ def locked(conn: Connection, keyring: KeyRing, addresses: Iterable[tuple[str, by
     A blind index covers the channel too, so it names a contact by itself.
     """
     wanted = list(addresses)
-    rows = conn.execute(_FIND, {"channels": list({c for c, _ in wanted}), "indexes": [i for _, i in wanted]})
+    rows = among(conn, _FIND, channels=list({c for c, _ in wanted}), indexes=[i for _, i in wanted])
     return {row.address_index: of_row(keyring, row) for row in rows}
 
 

@@ -17,7 +17,7 @@ from bot.channels.fitting import fit
 from bot.contacts import Contact
 from bot.dialogue.model import Message
 from bot.lanes import LANES, OUTBOX, PAUSES, Due
-from storage import database_now, many
+from storage import among, database_now, many
 
 _BEHIND = (
     select(OUTBOX.c.id)
@@ -73,7 +73,7 @@ def lease(
 
     To be called before the rows are written, with the contacts locked.
     """
-    paused = set(conn.execute(_PAUSED).scalars())
+    paused = {row.channel for row in among(conn, _PAUSED)}
     left = {channel: 0 if channel in paused else many for channel, many in room.items()}
     chosen = {}
     for one in ready:
@@ -87,8 +87,8 @@ def lease(
         lane = {"fence": 1, "owner": worker, "until": now + lanes.LEASE, "not_before": now}
         many(conn, _FIRST, [{"contact_id": contact_id, **lane} for contact_id in first])
     if known := list(chosen.keys() - fences.keys()):
-        asked = {"ids": known, "now": now, "worker": worker, "end": now + lanes.LEASE}
-        fences.update((row.contact_id, row.fence) for row in conn.execute(_TAKE, asked))
+        taken = among(conn, _TAKE, ids=known, now=now, worker=worker, end=now + lanes.LEASE)
+        fences.update((row.contact_id, row.fence) for row in taken)
     return {contact_id: _due(chosen[contact_id], fence, channels) for contact_id, fence in fences.items()}
 
 

@@ -166,6 +166,15 @@ _OURS = (
     .where(LANES.c.contact_id.in_(bindparam("ids", expanding=True)))
     .values(owner=bindparam("worker"), fence=LANES.c.fence + 1, until=bindparam("end"))
 )
+_OVER = (
+    update(LANES)
+    .where(
+        LANES.c.contact_id.in_(bindparam("ids", expanding=True)),
+        ~select(OUTBOX.c.id).where(OUTBOX.c.contact_id == LANES.c.contact_id, _waiting(bindparam("now"))).exists(),
+    )
+    .values(until=None)
+    .returning(LANES.c.contact_id)
+)
 _LONGER = update(LANES).where(LANES.c.contact_id.in_(bindparam("ids", expanding=True))).values(until=bindparam("end"))
 _GONE = delete(OUTBOX).where(OUTBOX.c.id.in_(bindparam("ids", expanding=True)))
 _KEPT = update(OUTBOX).where(OUTBOX.c.id.in_(bindparam("ids", expanding=True))).values(sent_at=bindparam("at"))
@@ -208,8 +217,8 @@ class _Step:
         # on SQLite nobody else writes: only the channel of those who are new here has to be read
         holders = list(self.wanted) if self.conn.dialect.name == "sqlite" else ids
         if holders:
-            self.holders = {row.id: row.channel for row in self.conn.execute(_HOLDERS, {"ids": holders})}
-        self.pauses = {row.channel: row.not_before for row in self.conn.execute(_PAUSED)}
+            self.holders = {row.id: row.channel for row in among(self.conn, _HOLDERS, ids=holders)}
+        self.pauses = {row.channel: row.not_before for row in among(self.conn, _PAUSED)}
         self._read_lanes(ids)
         if self.ended:
             self._mark()
@@ -228,14 +237,14 @@ class _Step:
     # ------------------------------------------------------------ taking
 
     def _read_lanes(self, ids: list[uuid.UUID]) -> None:
-        self.lanes = {row.contact_id: row for row in self.conn.execute(_LANES, {"ids": ids})}
+        self.lanes = {row.contact_id: row for row in among(self.conn, _LANES, ids=ids)}
         missing = sorted(self.wanted & self.holders.keys() - self.lanes.keys())
         if missing:
             self.conn.execute(
                 insert_into(self.conn.dialect.name, LANES).on_conflict_do_nothing(),
                 [{"contact_id": contact_id, "fence": 0, "not_before": self.now} for contact_id in missing],
             )
-            self.lanes.update({row.contact_id: row for row in self.conn.execute(_LANES, {"ids": missing})})
+            self.lanes.update({row.contact_id: row for row in among(self.conn, _LANES, ids=missing)})
 
     def _take(self) -> None:
         pauses = dict(self.pauses)
@@ -249,21 +258,22 @@ class _Step:
                 pauses[channel] = self.now + LEASE  # one lane tries; the others wait for what becomes of it
             self.fences[contact_id] = lane.fence + 1
         taken = list(self.fences.keys() & self.wanted)
-        among(self.conn, _OURS, taken, worker=self.desk.worker, end=self.now + LEASE)
+        among(self.conn, _OURS, ids=taken, worker=self.desk.worker, end=self.now + LEASE)
 
     def _is_free(self, lane: Any) -> bool:
         leased = lane.until is not None and lane.until >= self.now
         return lane.closed_at is None and not leased and lane.not_before <= self.now
 
     def _set_end(self, ids: Iterable[uuid.UUID], end: datetime | None) -> None:
-        among(self.conn, _LONGER, list(ids), end=end)
+        among(self.conn, _LONGER, ids=list(ids), end=end)
 
     # ------------------------------------------------------------ what comes next
 
     def _next(self) -> dict[uuid.UUID, Due]:
-        if not self.fences:
-            return {}
-        rows = self.conn.execute(_NEXT, {"ids": list(self.fences), "now": self.now})
+        over = among(self.conn, _OVER, ids=list(self.fences), now=self.now)  # most of them: no more is looked for there
+        for row in over:
+            del self.fences[row.contact_id]
+        rows = among(self.conn, _NEXT, ids=list(self.fences), now=self.now)
         found = {row.contact_id: self._due(row) for row in rows}
         return {contact_id: due for contact_id, due in found.items() if due is not None}
 
@@ -341,8 +351,8 @@ class _Step:
         unfinished = {part["row"] for part in parts}
         gone = [row for row in gone if row not in unfinished]
         kept = [row for row in kept if row not in unfinished]
-        among(self.conn, _GONE, gone)
-        among(self.conn, _KEPT, kept, at=self.now)
+        among(self.conn, _GONE, ids=gone)
+        among(self.conn, _KEPT, ids=kept, at=self.now)
         many(self.conn, _PART, parts)
         if deliveries:
             self.conn.execute(insert_into(self.conn.dialect.name, DELIVERIES).on_conflict_do_nothing(), deliveries)

@@ -30,7 +30,7 @@ from bot.effects import Effects, with_file
 from bot.handing import Ready, first_of
 from bot.lanes import Due
 from bot.wording import word
-from storage import KeyRing, insert_into, many, tables
+from storage import KeyRing, among, insert_into, many, tables
 from storage import Unavailable as StorageUnavailable
 from storage.engines import alone, trouble
 
@@ -201,7 +201,7 @@ class Round:
         }
         waiting: dict[uuid.UUID, list[Said]] = {}
         if behind:
-            for row in self.conn.execute(_WAITING, {"contacts": list(behind)}):
+            for row in among(self.conn, _WAITING, contacts=list(behind)):
                 message = behind[row.contact_id].read_message(row.id, row.body)
                 waiting.setdefault(row.contact_id, []).append(Said(row.seq, message))
         return waiting

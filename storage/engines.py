@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from sqlalchemy import URL, Connection, Engine, NullPool, create_engine, event, make_url
-from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError, SQLAlchemyError
+from sqlalchemy.exc import DBAPIError
 
 from storage.errors import Unavailable
 
@@ -85,18 +85,17 @@ def trouble(error: BaseException, *, reading: bool = False) -> str | None:
 
     Only trouble from outside counts; a statement that is wrong, or a row that breaks a rule, does not.
     """
-    cause = error.orig if isinstance(error, DBAPIError) else error
+    cause: Any = error.orig if isinstance(error, DBAPIError) else error
     reason: str | None = None
     if isinstance(cause, sqlite3.Error):
         reason = _SQLITE_TROUBLES.get(getattr(cause, "sqlite_errorcode", 0) & 0xFF)
-    elif isinstance(error, DBAPIError):
-        state = getattr(cause, "sqlstate", None)
-        if state:
-            reason = _POSTGRESQL_TROUBLES.get(state) or _POSTGRESQL_TROUBLES.get(state[:2])
-        elif isinstance(error, OperationalError | InterfaceError):
+    elif hasattr(cause, "sqlstate"):  # psycopg's
+        if cause.sqlstate:
+            reason = _POSTGRESQL_TROUBLES.get(cause.sqlstate) or _POSTGRESQL_TROUBLES.get(cause.sqlstate[:2])
+        elif type(cause).__name__ in {"OperationalError", "InterfaceError"}:  # it heard nothing of the server
             reason = "lost"
-        if error.connection_invalidated:
-            reason = reason or "lost"
+    if isinstance(error, DBAPIError) and error.connection_invalidated:
+        reason = reason or "lost"
     # A reader that tries to write is a mistake in the work, whatever the disk is like.
     return None if reading and reason == "read-only" else reason
 
@@ -107,10 +106,15 @@ def is_whole(conn: Connection) -> bool:
     SQLite undoes it by itself after some errors, and PostgreSQL answers the COMMIT of a failed one with a
     silent ROLLBACK.
     """
-    driver: Any = conn.connection.dbapi_connection
+    driver = driver_of(conn)
     if conn.dialect.name == "sqlite":
         return bool(driver.in_transaction)
     return int(driver.info.transaction_status) == 2  # noqa: PLR2004 libpq's PQTRANS_INTRANS
+
+
+def driver_of(conn: Connection) -> Any:
+    """The driver's connection; what it raises is its own, and `trouble` knows it."""
+    return conn.connection.driver_connection
 
 
 @contextmanager
@@ -119,16 +123,17 @@ def alone(conn: Connection) -> Iterator[None]:
 
     Raises `Unavailable` where the database undid all of the transaction.
     """
-    conn.exec_driver_sql("SAVEPOINT alone")
+    driver = driver_of(conn)
+    driver.execute("SAVEPOINT alone")
     try:
         yield
     except BaseException as error:
         try:
-            conn.exec_driver_sql("ROLLBACK TO SAVEPOINT alone")
-        except SQLAlchemyError:  # what follows would stand outside of it
+            driver.execute("ROLLBACK TO SAVEPOINT alone")
+        except conn.dialect.loaded_dbapi.Error:  # what follows would stand outside of it
             raise Unavailable(trouble(error) or "lost") from error
         raise
-    conn.exec_driver_sql("RELEASE SAVEPOINT alone")
+    driver.execute("RELEASE SAVEPOINT alone")
 
 
 def _sqlite(url: URL, reading: bool, creating: bool, busy_seconds: float, foreign_keys: bool) -> Engine:

@@ -39,20 +39,20 @@ async def test_all_that_are_named_and_nobody_else(store, count):
     def work(conn):
         ids = people(conn, count + 2)
         end = NOW + timedelta(seconds=30)
-        among(conn, OURS, ids[:count], worker="w", end=end)
+        among(conn, OURS, ids=ids[:count], worker="w", end=end)
         rows = conn.execute(select(LANES.c.fence, LANES.c.owner, LANES.c.until).order_by(LANES.c.fence)).all()
         mine = [(number + 2, "w", end) for number in range(count)]
         others = [(number, None, None) for number in (count, count + 1)]
         assert sorted(rows, key=str) == sorted([*mine, *others], key=str)
-        among(conn, OURS, ids[:count], worker="w", end=None)
-        among(conn, GONE, ids[:count])
+        among(conn, OURS, ids=ids[:count], worker="w", end=None)
+        among(conn, GONE, ids=ids[:count])
         assert set(conn.scalars(select(LANES.c.contact_id))) == set(ids[count:])
 
     await store.run(work)
 
 
 async def test_of_nobody_nothing(store):
-    await store.run(lambda conn: among(conn, GONE, []))
+    await store.run(lambda conn: among(conn, GONE, ids=[]))
     assert await store.run(lambda conn: many(conn, FIRST, [])) == 0
 
 

@@ -32,6 +32,7 @@ from aiohttp import web
 from msgspec.structs import replace
 from telegram.error import BadRequest, InvalidToken, TelegramError
 
+from bot.channels.acknowledging import Acknowledged
 from bot.channels.base import (
     Blocked,
     Capabilities,
@@ -225,9 +226,8 @@ class Telegram:
         except Unavailable:
             return web.Response(status=503, headers={"Retry-After": TRY_AGAIN})
         if answer is None:
-            return web.Response()
-        body = msgspec.json.encode({"method": answer.method, **answer.parameters})
-        return web.Response(body=body, content_type="application/json")
+            return Acknowledged()
+        return Acknowledged(msgspec.json.encode({"method": answer.method, **answer.parameters}))
 
     async def _take_polled(self, arrived: Arrived, post: Post) -> None:
         answer = await self._take(arrived, post)

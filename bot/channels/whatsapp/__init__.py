@@ -27,6 +27,7 @@ from typing import ClassVar
 import msgspec
 from aiohttp import web
 
+from bot.channels.acknowledging import Acknowledged
 from bot.channels.base import Capabilities, Fault, GiveUp, Incoming, Post, Refused, Retry, Told, Unavailable
 from bot.channels.rates import WHATSAPP, Rates
 from bot.channels.whatsapp import limits
@@ -170,7 +171,7 @@ class WhatsApp:
             return web.Response(status=400)
         self._say(found)
         stored = await self._take(found, post)
-        return web.Response(status=200 if stored else 503, headers={} if stored else {"Retry-After": "5"})
+        return Acknowledged() if stored else web.Response(status=503, headers={"Retry-After": "5"})
 
     def _say(self, found: Walk) -> None:
         """What operators should know of a delivery."""
