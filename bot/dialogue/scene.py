@@ -58,11 +58,12 @@ class Scene:
 
     @property
     def flow(self) -> Flow:
-        return self.library.flows[self.frame.flow]
+        return self.library.flows[self.conversation.frames[-1].flow]
 
     @property
     def step(self) -> Step:
-        return self.flow.steps[self.frame.step]
+        frame = self.conversation.frames[-1]
+        return self.library.flows[frame.flow].steps[frame.step]
 
     def look(self, name: str) -> object:
         """An answer of this flow, else a fact kept with the contact, else None."""
