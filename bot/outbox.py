@@ -26,7 +26,7 @@ from storage import Unavailable as StorageUnavailable
 
 log = logging.getLogger(__name__)
 
-SWEEP = 1.0  # seconds between looks for lanes nobody serves
+SWEEP, SOON = 1.0, 0.05  # seconds between looks for lanes nobody serves, and where more than fitted are known to wait
 AT_ONCE = 256  # sends under way for each channel
 LANES_AT_ONCE = 1024  # lanes this worker has in hand, those included that wait a moment for their rate
 SWEPT = 256  # lanes taken up in one look
@@ -57,6 +57,8 @@ class Lanes:
         self._handed: dict[uuid.UUID, Due] = {}  # leased by a round while the task before was leaving
         self._again: set[uuid.UUID] = set()  # told to serve while being served
         self._sweeper: asyncio.Task[None] | None = None
+        self._turned_away = False  # somebody was, because all slots were taken
+        self._room_again = asyncio.Event()
         self._stopped = False  # no lane is taken any more; what a round leased meanwhile still goes
         self._closed = False
 
@@ -89,7 +91,7 @@ class Lanes:
     def serve(self, contact_id: uuid.UUID, channel: str = "") -> None:
         """Something new waits for this contact: send it now, or when its channel has room."""
         if self._stopped or (channel and not self._has_room(channel)):
-            return  # the sweep finds it
+            return  # a sweep finds it
         if contact_id in self._serving:
             self._again.add(contact_id)
         elif len(self._serving) < LANES_AT_ONCE:
@@ -113,16 +115,24 @@ class Lanes:
         task.add_done_callback(lambda _: self._served(contact_id))
 
     def _has_room(self, channel: str) -> bool:
-        return self.channels[channel].rates.backlog() <= PATIENCE and not self._slots[channel].locked()
+        return self.channels[channel].rates.backlog() <= PATIENCE and not self._is_full(channel)
+
+    def _is_full(self, channel: str) -> bool:
+        full = self._slots[channel].locked()
+        self._turned_away = self._turned_away or full
+        return full
 
     def _room(self, channel: str) -> float:
         """How many more lanes of this channel can be served now."""
-        if self._stopped or self._slots[channel].locked():
+        if self._stopped or self._is_full(channel):
             return 0
         return min(LANES_AT_ONCE - len(self._serving), self.channels[channel].rates.room())
 
     def _served(self, contact_id: uuid.UUID) -> None:
         self._serving.pop(contact_id, None)
+        if self._turned_away:
+            self._turned_away = False
+            self._room_again.set()
         due = self._handed.pop(contact_id, None)
         if due is not None and not self._closed:
             self._begin(contact_id, due)
@@ -132,10 +142,15 @@ class Lanes:
 
     async def _sweep(self) -> None:
         while True:
+            self._room_again.clear()
             full = False
             for channel in self.channels:
                 full = await self._look(channel) == SWEPT or full
-            await asyncio.sleep(0.05 if full else SWEEP)
+            await asyncio.sleep(SOON)
+            if not full:
+                with contextlib.suppress(TimeoutError):
+                    async with asyncio.timeout(SWEEP - SOON):
+                        await self._room_again.wait()
 
     async def _look(self, channel: str) -> int:
         """Take up what nobody serves; how much that was."""

@@ -137,6 +137,4 @@ def _rows(conn: Connection, statement: Select[Any] | Update | Delete) -> _Rows |
 def _on_the_way_in(conn: Connection, compiled: Any) -> dict[str, Callable[[Any], Any] | None]:
     """By parameter: what the column's type makes of a value on its way in, if anything."""
     dialect = conn.dialect
-    return {
-        name: bind.type.dialect_impl(dialect).bind_processor(dialect) for bind, name in compiled.bind_names.items()
-    }
+    return {name: bind.type.dialect_impl(dialect).bind_processor(dialect) for bind, name in compiled.bind_names.items()}

@@ -244,6 +244,30 @@ async def test_a_lane_that_waits_for_its_rate_holds_nobody_up(house, monkeypatch
     await lanes.stop()
 
 
+async def test_who_found_no_slot_is_taken_up_as_soon_as_there_is_one(house, monkeypatch):
+    """Not only with the next sweep, which here would come in an hour."""
+    monkeypatch.setattr(outbox, "AT_ONCE", 1)
+    phone, gate = Pushed(), asyncio.Event()
+    lanes, right = Lanes(house.store, house.keyring, {"phone": phone}), phone.send
+    awa, ali = [await write(house, who, "carnet", channel=phone) for who in ("awa", "ali")]
+
+    async def send(address, message):
+        await gate.wait()
+        return await right(address, message)
+
+    phone.send = send
+    lanes.serve(awa, "phone")
+    await until(lanes._slots["phone"].locked)
+    monkeypatch.setattr(outbox, "SWEEP", 3600)
+    lanes.start()
+    lanes.serve(ali, "phone")
+    assert set(lanes._serving) == {awa}
+    await asyncio.sleep(2 * outbox.SOON)  # the sweep looked, and there was no room
+    gate.set()
+    await until(lambda: sent(phone, "ali"))
+    await lanes.stop()
+
+
 async def test_a_lane_far_from_its_turn_is_given_back_and_woken(house, monkeypatch):
     """More than a moment: no lease is held, no try is lost; order is kept."""
     monkeypatch.setattr("bot.channels.rates.PATIENCE", 0.01)

@@ -5,7 +5,8 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from sqlalchemy import bindparam, delete, insert, select, update
 
-from storage import among, insert_into, many, tables, uuid7
+from storage import Unavailable, among, insert_into, many, tables, uuid7
+from storage.engines import trouble
 
 NOW = datetime(2026, 11, 21, 8, tzinfo=UTC)
 CONTACTS, LANES = tables.contacts, tables.lanes
@@ -49,6 +50,56 @@ async def test_all_that_are_named_and_nobody_else(store, count):
         assert set(conn.scalars(select(LANES.c.contact_id))) == set(ids[count:])
 
     await store.run(work)
+
+
+FOUND = (
+    select(CONTACTS.c.id, CONTACTS.c.heard_at, CONTACTS.c.blocked_at, LANES.c.fence.label("number"))
+    .join(LANES, LANES.c.contact_id == CONTACTS.c.id)
+    .where(
+        CONTACTS.c.channel.in_(bindparam("channels", expanding=True)),
+        CONTACTS.c.id.in_(bindparam("ids", expanding=True)),
+    )
+    .order_by(LANES.c.fence)
+)
+COUNTED = GONE.returning(LANES.c.contact_id, LANES.c.not_before)
+ALL = select(CONTACTS.c.id)
+
+
+@pytest.mark.parametrize("count", [1, 3, 8])
+async def test_rows_are_those_that_sqlalchemy_gives(store, count):
+    """With two lists of their own lengths; ids, moments, labels and what is none; of a change, too; without a list."""
+
+    def work(conn):
+        ids = people(conn, count + 1)
+        given = {"channels": ["phone", "none", "other"], "ids": ids[:count]}
+        found = among(conn, FOUND, **given)
+        assert [tuple(row) for row in found] == [tuple(row) for row in conn.execute(FOUND, given)]
+        assert (found[-1].id, found[-1].heard_at, found[-1].blocked_at, found[-1].number) == (
+            ids[count - 1], NOW, None, count - 1,
+        )  # fmt: skip
+        assert among(conn, FOUND, channels=["none"], ids=ids) == []
+        assert {row.id for row in among(conn, ALL)} == set(ids)
+        gone = among(conn, COUNTED, ids=ids[:count])
+        assert {(row.contact_id, row.not_before) for row in gone} == {(one, NOW) for one in ids[:count]}
+        assert len(conn.execute(select(LANES)).all()) == 1
+
+    await store.run(work)
+
+
+async def test_a_row_that_breaks_a_rule_is_no_trouble_of_the_database(store):
+    """Errors are the driver's own here; they are told apart as SQLAlchemy's are."""
+
+    def work(conn):
+        (one,) = people(conn, 1)
+        with pytest.raises(Exception, match=r"(?i)unique") as twice:
+            many(conn, FIRST, [{"contact_id": one, "fence": 7, "not_before": NOW}])
+        assert trouble(twice.value) is None  # a row that breaks a rule is none
+        raise twice.value
+
+    with pytest.raises(Exception, match=r"(?i)unique") as caught:
+        await store.run(work)
+    assert not isinstance(caught.value, Unavailable)
+    assert await store.run(lambda conn: among(conn, ALL)) == []
 
 
 async def test_of_nobody_nothing(store):
