@@ -1,6 +1,8 @@
 """The store: threads, transactions, and what happens when the database does not play along."""
 
 import asyncio
+import os
+import socket
 import sqlite3
 import threading
 import time
@@ -16,6 +18,7 @@ from storage import (
     Unavailable,
     database_now,
 )
+from storage.engines import driver_of
 from storage.tables import revisions
 
 NOW = datetime(2026, 11, 21, 8, 30, 0, 123456, tzinfo=UTC)
@@ -34,6 +37,14 @@ def add(number: int):
 def numbers(conn) -> list[int]:
     """The rows that are there."""
     return list(conn.execute(select(revisions.c.number).order_by(revisions.c.number)).scalars())
+
+
+# hot statements go to the driver by themselves (storage/many.py): its trouble is the same
+BY = pytest.mark.parametrize(
+    "do",
+    [lambda conn, sql: conn.exec_driver_sql(sql), lambda conn, sql: driver_of(conn).execute(sql)],
+    ids=["", "driver"],
+)
 
 
 # ---------------------------------------------------------------- order, threads, transactions
@@ -236,7 +247,8 @@ async def test_a_locked_database_is_unavailable(store: Store, database_url: str)
 
 
 @pytest.mark.only_on("sqlite")
-async def test_a_full_disk_is_unavailable(store: Store):
+@BY
+async def test_a_full_disk_is_unavailable(store: Store, do):
     """SQLITE_FULL: nothing of the round is stored, and with room again everything is fine."""
     await store.run(add(1))
 
@@ -244,7 +256,7 @@ async def test_a_full_disk_is_unavailable(store: Store):
         conn.execute(insert(revisions), revision(2))
         pages = conn.exec_driver_sql("PRAGMA page_count").scalar_one()
         conn.exec_driver_sql(f"PRAGMA max_page_count={pages + 2}")
-        conn.execute(insert(revisions), revision(3) | {"note": "x" * 100_000})
+        do(conn, "UPDATE revisions SET note = hex(zeroblob(100000))")
 
     with pytest.raises(Unavailable) as caught:
         await store.run(work)
@@ -267,12 +279,13 @@ async def test_a_full_disk_is_unavailable(store: Store):
         ("25006", "read-only"),
     ],
 )
-async def test_what_postgresql_complains_of(store: Store, state: str, reason: str):
+@BY
+async def test_what_postgresql_complains_of(store: Store, state: str, reason: str, do):
     """Its error codes from outside the work become `Unavailable`; the next work is fine."""
 
     def work(conn):
         conn.execute(insert(revisions), revision(1))
-        conn.exec_driver_sql(f"DO $$ BEGIN RAISE EXCEPTION 'no' USING ERRCODE = '{state}'; END $$")
+        do(conn, f"DO $$ BEGIN RAISE EXCEPTION 'no' USING ERRCODE = '{state}'; END $$")
 
     with pytest.raises(Unavailable) as caught:
         await store.run(work)
@@ -282,12 +295,18 @@ async def test_what_postgresql_complains_of(store: Store, state: str, reason: st
 
 
 @pytest.mark.only_on("postgresql")
-async def test_a_connection_lost_at_work_is_unavailable(store: Store):
-    """PostgreSQL ends our connection in the middle: nothing stored; the next work has a new one."""
+@BY
+@pytest.mark.parametrize("told", [True, False])
+async def test_a_connection_lost_at_work_is_unavailable(store: Store, do, told: bool):
+    """PostgreSQL ends our connection in the middle, or it just ends: nothing stored; the next work has a new one."""
 
     def work(conn):
         conn.execute(insert(revisions), revision(1))
-        conn.exec_driver_sql("SELECT pg_terminate_backend(pg_backend_pid())")
+        if told:
+            do(conn, "SELECT pg_terminate_backend(pg_backend_pid())")
+        with socket.socket(fileno=os.dup(driver_of(conn).fileno())) as line:
+            line.shutdown(socket.SHUT_RDWR)
+        do(conn, "SELECT 1")
 
     for _ in range(3):
         with pytest.raises(Unavailable) as caught:
