@@ -46,7 +46,7 @@ def among(conn: Connection, statement: Select[Any] | Update | Delete, **given: A
     lists = {name: len(value) for name, value in named.items() if isinstance(value, list)}
     if not all(lists.values()):
         return []
-    key = (statement, conn.dialect.name, *lists.values())
+    key = (statement, conn.dialect.name, *lists.items())
     plan = _asked.get(key)
     if plan is None:
         plan = _asked[key] = _expanded(conn, statement, named, lists)
