@@ -57,7 +57,7 @@ class Lanes:
         self._handed: dict[uuid.UUID, Due] = {}  # leased by a round while the task before was leaving
         self._again: set[uuid.UUID] = set()  # told to serve while being served
         self._sweeper: asyncio.Task[None] | None = None
-        self._turned_away = False  # somebody was, because all slots were taken
+        self._crowded: set[str] = set()  # channels that somebody was turned away from: all slots were taken
         self._room_again = asyncio.Event()
         self._stopped = False  # no lane is taken any more; what a round leased meanwhile still goes
         self._closed = False
@@ -115,23 +115,25 @@ class Lanes:
         task.add_done_callback(lambda _: self._served(contact_id))
 
     def _has_room(self, channel: str) -> bool:
-        return self.channels[channel].rates.backlog() <= PATIENCE and not self._is_full(channel)
+        return self.channels[channel].rates.backlog() <= PATIENCE and self._has_slot(channel)
 
-    def _is_full(self, channel: str) -> bool:
-        full = self._slots[channel].locked()
-        self._turned_away = self._turned_away or full
-        return full
+    def _has_slot(self, channel: str) -> bool:
+        """Whether one is free; if none is, whoever asked is thought of when there is again."""
+        if self._slots[channel].locked():
+            self._crowded.add(channel)
+            return False
+        return True
 
     def _room(self, channel: str) -> float:
         """How many more lanes of this channel can be served now."""
-        if self._stopped or self._is_full(channel):
+        if self._stopped or self._slots[channel].locked():
             return 0
         return min(LANES_AT_ONCE - len(self._serving), self.channels[channel].rates.room())
 
     def _served(self, contact_id: uuid.UUID) -> None:
         self._serving.pop(contact_id, None)
-        if self._turned_away:
-            self._turned_away = False
+        if self._crowded and (relieved := {name for name in self._crowded if not self._slots[name].locked()}):
+            self._crowded -= relieved
             self._room_again.set()
         due = self._handed.pop(contact_id, None)
         if due is not None and not self._closed:

@@ -48,6 +48,7 @@ _POSTGRESQL_TROUBLES = {
     "57": "lost",  # shut down, cancelled
     "58": "i/o",
 }
+_NOTHING_HEARD = {"OperationalError", "InterfaceError"}  # psycopg's, where the server gave no code
 
 
 def parse_url(url: str) -> URL:
@@ -92,7 +93,7 @@ def trouble(error: BaseException, *, reading: bool = False) -> str | None:
     elif hasattr(cause, "sqlstate"):  # psycopg's
         if cause.sqlstate:
             reason = _POSTGRESQL_TROUBLES.get(cause.sqlstate) or _POSTGRESQL_TROUBLES.get(cause.sqlstate[:2])
-        elif type(cause).__name__ in {"OperationalError", "InterfaceError"}:  # it heard nothing of the server
+        elif _NOTHING_HEARD & {kind.__name__ for kind in type(cause).__mro__}:
             reason = "lost"
     if isinstance(error, DBAPIError) and error.connection_invalidated:
         reason = reason or "lost"
@@ -129,7 +130,8 @@ def alone(conn: Connection) -> Iterator[None]:
         yield
     except BaseException as error:
         try:
-            driver.execute("ROLLBACK TO SAVEPOINT alone")
+            driver.execute("ROLLBACK TO SAVEPOINT alone")  # it stays, and would be taken for the one around it
+            driver.execute("RELEASE SAVEPOINT alone")
         except conn.dialect.loaded_dbapi.Error:  # what follows would stand outside of it
             raise Unavailable(trouble(error) or "lost") from error
         raise

@@ -29,7 +29,7 @@ class Aborted(StorageError):
     """The work went on after a database error that had already undone its transaction; nothing was stored.
 
     This is a mistake in the work: a statement that is allowed to fail belongs into a savepoint
-    (`with conn.begin_nested():`), and an error outside one must not be caught.
+    (`with alone(conn):`), and an error outside one must not be caught.
     """
 
 

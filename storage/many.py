@@ -40,7 +40,7 @@ def many(conn: Connection, statement: Insert | Update | Delete, rows: Sequence[M
 
 def among(conn: Connection, statement: Select[Any] | Update | Delete, **given: Any) -> list[Any]:
     """Do `statement` once for all that its expanding parameters name, `given` as lists; not at all for an empty one.
-    Returns its rows, if it has any, with the columns' names.
+    Returns its rows, if it has any; each column has a name of its own.
     """
     named = {name: _padded(value) if isinstance(value, list) else value for name, value in given.items()}
     lists = {name: len(value) for name, value in named.items() if isinstance(value, list)}
@@ -72,7 +72,9 @@ def _prepared(conn: Connection, statement: Insert | Update | Delete, names: tupl
     compiled: Any = statement.compile(dialect=dialect, column_keys=list(names))
     if isinstance(statement, Insert) and compiled.insert_prefetch:
         raise TypeError(f"name these columns, too: {', '.join(one.key for one in compiled.insert_prefetch)}")
-    fixed = {name: value for name, value in compiled.params.items() if name not in names}
+    given = dict.fromkeys(names)
+    # a parameter that nobody gives would be NULL: this raises for it
+    fixed = {name: value for name, value in compiled.construct_params(given).items() if name not in given}
     return str(compiled), _values(compiled.positiontup, _on_the_way_in(conn, compiled), fixed)
 
 

@@ -16,15 +16,14 @@ class Acknowledged(web.Response):
 
     def __init__(self, body: bytes = b"") -> None:
         super().__init__(body=body, content_type="application/json")
-        self._words, self._is_gone = body, False
+        self._said, self._is_gone = body, False
 
     async def prepare(self, request: web.BaseRequest) -> AbstractStreamWriter | None:
         if request.version != HttpVersion11 or not request.keep_alive:
             return await super().prepare(request)
         self._is_gone = True
-        head = _HEAD.format(len(self._words), rfc822_formatted_time())
-        await request.writer.write(head.encode() + self._words)
-        await request.writer.write_eof()
+        head = _HEAD.format(len(self._said), rfc822_formatted_time())
+        await request.writer.write_eof(head.encode() + self._said)  # waits for a reader that is slow
         return None
 
     async def write_eof(self, data: bytes = b"") -> None:

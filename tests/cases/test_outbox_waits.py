@@ -268,6 +268,26 @@ async def test_who_found_no_slot_is_taken_up_as_soon_as_there_is_one(house, monk
     await lanes.stop()
 
 
+async def test_a_channel_that_hangs_does_not_make_others_look_again_and_again(house, monkeypatch):
+    """What ends there is no room here."""
+    monkeypatch.setattr(outbox, "AT_ONCE", 1)
+    lanes = Lanes(house.store, house.keyring, {"phone": house.phone, "windowed": house.windowed})
+    gate, looked = asyncio.Event(), []
+    house.windowed.send = lambda *_: gate.wait()
+    awa, ali = await write(house, "awa", "carnet"), await write(house, "ali", "carnet")
+    lanes.serve(awa, "windowed")
+    await until(lanes._slots["windowed"].locked)
+    lanes.serve(ali, "windowed")
+    for who in ("eve", "oumou"):
+        lanes.serve(await write(house, who, "carnet", channel=house.phone), "phone")
+        await until(lambda who=who: sent(house.phone, who))
+        looked.append(lanes._room_again.is_set())
+    assert looked == [False, False]
+    gate.set()
+    await until(lanes._room_again.is_set)
+    await lanes.stop()
+
+
 async def test_a_lane_far_from_its_turn_is_given_back_and_woken(house, monkeypatch):
     """More than a moment: no lease is held, no try is lost; order is kept."""
     monkeypatch.setattr("bot.channels.rates.PATIENCE", 0.01)

@@ -1,6 +1,7 @@
 """The 200 of a webhook, on the wire: whole, with the lines kept that are to be kept."""
 
 import asyncio
+import socket
 from email.utils import parsedate_to_datetime
 
 import pytest
@@ -65,6 +66,28 @@ async def test_who_asks_for_the_line_to_end_is_heard(address, how):
     assert headers.get("Connection", "close") == "close"
     assert await reader.read() == b""  # it did
     writer.close()
+
+
+async def test_who_reads_nothing_is_given_no_more_than_fits(address, monkeypatch):
+    """Deliveries without end on one line, whose answers nobody reads: they don't heap up here."""
+    heaps, right = [], Acknowledged.prepare
+
+    async def prepare(self, request):
+        heaps.append(request.transport.get_write_buffer_size())
+        return await right(self, request)
+
+    monkeypatch.setattr(Acknowledged, "prepare", prepare)
+    with socket.create_connection(address) as line:
+        line.setblocking(False)
+        writing = asyncio.create_task(asyncio.get_running_loop().sock_sendall(line, request(b"x" * 20_000) * 2000))
+        count = -1
+        while len(heaps) > count:  # until the server waits for us, too
+            count = len(heaps)
+            await asyncio.sleep(0.2)
+        writing.cancel()
+        await asyncio.gather(writing, return_exceptions=True)
+    assert len(heaps) < 2000
+    assert max(heaps) < 200_000
 
 
 async def test_a_reader_that_is_gone_breaks_nothing(address):

@@ -23,6 +23,8 @@ pytestmark = pytest.mark.kill
 
 CHANNELS = {"telegram": 70_001, "whatsapp": 15_550_100_001}
 BACK = 30.0  # seconds after the trouble within which deliveries are taken again
+LOCKED = 30.0  # seconds
+GIVES_UP = 20.0  # seconds after which a provider takes a delivery for failed, at the least
 
 Start = Callable[..., Segin]
 
@@ -98,6 +100,26 @@ def test_a_locked_database_gets_a_503_and_what_was_refused_is_taken_later(
         deliveries.number -= 1
     assert turns(database_url) == before
     request.node.user_properties.append(("back after", deliveries.back_within()))
+    assert turns(database_url) == len(deliveries.taken)
+    assert failures(database_url) == 0
+
+
+def test_a_database_locked_for_half_a_minute_as_it_is_served(
+    start: Start, deliveries: Deliveries, database_url: str
+) -> None:
+    """With the patience for locks that people get: every delivery has its 503 long before a provider gives up on us."""
+    deliveries.to(start(database_url))
+    assert deliveries.each() == {200}
+    before, waits = turns(database_url), []
+    with locked(database_url):
+        end = time.monotonic() + LOCKED
+        while time.monotonic() < end:
+            began = time.monotonic()
+            assert deliveries.each() == {503}
+            waits.append((time.monotonic() - began) / len(CHANNELS))
+    assert max(waits) < GIVES_UP
+    assert turns(database_url) == before
+    deliveries.back_within()
     assert turns(database_url) == len(deliveries.taken)
     assert failures(database_url) == 0
 

@@ -113,6 +113,13 @@ class Line:
         for number, text in enumerate(said, first):
             await self.segin.insist(self.channel, person, number, text=text)
 
+    async def seconds_for(self, people: list[int]) -> float:
+        """How long it takes until all that these say is answered at the provider."""
+        began = asyncio.get_running_loop().time()
+        await asyncio.gather(*(self.talk(person) for person in people))
+        await until(lambda: all(len(self.arrived(person)) >= len(expected(WORDS)) for person in people))
+        return asyncio.get_running_loop().time() - began
+
     def arrived(self, person: int) -> list[str]:
         if self.channel == "telegram":
             return [message["text"] for message in self.provider.sent(person)]
@@ -267,12 +274,15 @@ async def test_a_request_that_comes_after_the_one_that_replaced_it_doubles_what_
 
 
 async def test_a_chat_that_has_to_wait_long_delays_nobody(line):
-    barred, others = PEOPLE[0], PEOPLE[1:]
+    """By more than a second, beside those who talked just before; it waits itself as long as it was told to."""
+    barred, before, after = PEOPLE[0], PEOPLE[1:3], PEOPLE[3:]
     line.proxy.fault(TOO_MANY, who=str(barred), retry_after=LONG)
+    usual = await line.seconds_for(before)
     await line.talk(barred, 3)
-    await asyncio.gather(*(line.talk(person) for person in others))
+    await until(lambda: line.proxy.done)
+    assert await line.seconds_for(after) < usual + 1
     await line.segin.settled()
-    for person in others:
+    for person in (*before, *after):
         assert line.again(person) == 0
     assert line.arrived(barred) == []
 

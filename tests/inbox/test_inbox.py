@@ -11,6 +11,7 @@ from sqlalchemy import create_engine
 from bot import contacts
 from bot.channels.base import Unavailable
 from bot.dialogue.model import File, Heard
+from bot.effects import Effects
 from bot.round import Round
 from storage import Store, tables
 from storage import Unavailable as StorageUnavailable
@@ -195,6 +196,29 @@ async def test_a_write_that_fails_halves_the_round(house, monkeypatch):
     assert texts(told[7])[-1] == "apology"
     assert sum(house.rounds) == 12, "the halves stand in savepoints: nobody takes a second commit"
     assert await house.count(HEARD, HEARD.c.failed.is_not(None)) == 1
+
+
+async def test_a_turn_set_aside_in_a_batch_that_fails_later_doubles_nobodys_case(house, monkeypatch):
+    """One is set aside, then the writing of another fails and all is taken again in halves: each case is there once."""
+    people = ["awa", "ali", "eve"]
+    await asyncio.gather(*(house.consent(person) for person in people))
+    await asyncio.gather(*(house.talk(person, "guichet") for person in ("awa", "ali")), house.talk("eve", "carnet"))
+    ali, right, write = (await house.contact("ali")).id, Effects.apply, Round._write
+
+    def apply(self, effect):
+        right(self, effect)
+        if self.contact.id == ali:
+            raise KeyError("planted")
+
+    def writing(self):
+        if any(entry.incoming.address == "eve" and not entry.failed for entry in self.entries):
+            raise ValueError("planted")
+        write(self)
+
+    monkeypatch.setattr(Effects, "apply", apply)
+    monkeypatch.setattr(Round, "_write", writing)
+    await asyncio.gather(house.hear("awa", "Six mois."), house.hear("ali", "Six mois."), house.hear("eve", "riz"))
+    assert await house.count(CASES) == 1
 
 
 async def test_what_cannot_even_be_set_aside_is_not_pretended(house, monkeypatch):

@@ -102,6 +102,27 @@ async def test_a_row_that_breaks_a_rule_is_no_trouble_of_the_database(store):
     assert await store.run(lambda conn: among(conn, ALL)) == []
 
 
+async def test_lists_are_told_apart_by_name(store):
+    """However they are ordered in the call: the same statement with the same lengths, the other way round."""
+
+    def work(conn):
+        ids = people(conn, 4)
+        assert len(among(conn, FOUND, channels=["phone"], ids=ids)) == 4
+        assert len(among(conn, FOUND, ids=ids[:1], channels=["a", "b", "c", "phone"])) == 1
+
+    await store.run(work)
+
+
+async def test_a_parameter_that_nobody_gives_is_no_null(store):
+    def work(conn):
+        (one,) = people(conn, 1)
+        held = update(LANES).where(LANES.c.contact_id == bindparam("lane")).values(until=bindparam("end"))
+        many(conn, held, [{"lane": one}])
+
+    with pytest.raises(Exception, match="end"):
+        await store.run(work)
+
+
 async def test_of_nobody_nothing(store):
     await store.run(lambda conn: among(conn, GONE, ids=[]))
     assert await store.run(lambda conn: many(conn, FIRST, [])) == 0

@@ -8,8 +8,10 @@ import threading
 import time
 from datetime import UTC, datetime
 
+import psycopg
 import pytest
 from sqlalchemy import insert, select, text, update
+from sqlalchemy.dialects import postgresql
 from sqlalchemy.exc import DBAPIError, IntegrityError
 
 from storage import (
@@ -18,7 +20,7 @@ from storage import (
     Unavailable,
     database_now,
 )
-from storage.engines import driver_of
+from storage.engines import driver_of, trouble
 from storage.tables import revisions
 
 NOW = datetime(2026, 11, 21, 8, 30, 0, 123456, tzinfo=UTC)
@@ -45,6 +47,18 @@ BY = pytest.mark.parametrize(
     [lambda conn, sql: conn.exec_driver_sql(sql), lambda conn, sql: driver_of(conn).execute(sql)],
     ids=["", "driver"],
 )
+
+
+# ---------------------------------------------------------------- what errors mean
+
+
+@pytest.mark.parametrize("error", [psycopg.OperationalError, psycopg.errors.ConnectionTimeout, psycopg.InterfaceError])
+def test_a_server_that_was_not_heard_of_is_lost(error: type[psycopg.Error]):
+    """Bare, as the driver raises it, and as SQLAlchemy does."""
+    bare = error("no answer")
+    wrapped = DBAPIError.instance("SELECT 1", {}, bare, psycopg.Error, dialect=postgresql.dialect())
+    assert (trouble(bare), trouble(wrapped)) == ("lost", "lost")
+    assert trouble(psycopg.ProgrammingError("wrong")) is None
 
 
 # ---------------------------------------------------------------- order, threads, transactions
