@@ -65,9 +65,13 @@ class Contact(Struct):
     created_at: datetime
     consented_at: datetime | None = None
     draft_until: datetime | None = None
-    blocked: bool = False
+    blocked_at: datetime | None = None
     window_until: datetime | None = None  # free words may be sent until then; none: always
     outgoing: list[dict[str, Any]] = []
+
+    @property
+    def blocked(self) -> bool:
+        return self.blocked_at is not None
 
     def seal_conversation(self) -> bytes:
         return self.key.seal(padded(_encode(self.conversation)), "conversation", self.id.bytes)
@@ -150,7 +154,7 @@ def of_row(keyring: KeyRing, row: Row[Any]) -> Contact:
         created_at=row.created_at,
         consented_at=row.consented_at,
         draft_until=row.draft_until,
-        blocked=row.blocked_at is not None,
+        blocked_at=row.blocked_at,
         window_until=row.window_until,
     )
 

@@ -4,9 +4,8 @@ import asyncio
 import contextlib
 import logging
 from collections.abc import AsyncIterator, Callable
-from datetime import UTC, datetime
 
-from sqlalchemy import Connection, bindparam, delete, func, select, update
+from sqlalchemy import Connection, bindparam, delete, func, select
 
 from bot import contacts
 from bot.channels.base import Said
@@ -136,15 +135,3 @@ def acknowledge(channel: str, address_index: bytes, cursor: int) -> Callable[[Co
         )
 
     return drop
-
-
-def leave(channel: str, address_index: bytes) -> Callable[[Connection], None]:
-    """Nothing more goes to this address, and what waited goes. Told again, the first time counts."""
-
-    def close(conn: Connection) -> None:
-        this = (CONTACTS.c.channel == channel) & (CONTACTS.c.address_index == address_index)
-        contact = select(CONTACTS.c.id).where(this).scalar_subquery()
-        conn.execute(delete(OUTBOX).where(OUTBOX.c.contact_id == contact))
-        conn.execute(update(CONTACTS).where(this, CONTACTS.c.blocked_at.is_(None)).values(blocked_at=datetime.now(UTC)))
-
-    return close

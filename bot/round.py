@@ -29,6 +29,7 @@ from bot.dialogue.rules import has_consented
 from bot.effects import Effects, with_file
 from bot.handing import Ready, first_of
 from bot.lanes import Due
+from bot.leaving import has_left_since
 from bot.wording import word
 from storage import KeyRing, among, insert_into, many, tables
 from storage import Unavailable as StorageUnavailable
@@ -242,9 +243,8 @@ class Round:
             self._hear(entry, failure=place_of(error), raw=(contact, heard))
         if entry.channel.window is not None:  # and a lane that waited for a word of theirs goes on
             contact.window_until = self.now + entry.channel.window
-        if contact.blocked and not entry.channel.pulls:  # whoever writes can be written to; a page that was left can't
-            contact.blocked = False
-            self.conn.execute(update(LANES).where(LANES.c.contact_id == contact.id).values(closed_at=None))
+        if contact.blocked and not entry.channel.pulls and not self._reopen(contact, entry.incoming):
+            said = []
         self.advanced.append(contact)
         self.outgoing.extend(contact.outgoing)
         erased = any(isinstance(effect, Forget) for effect in turn.effects)
@@ -254,6 +254,15 @@ class Round:
             ready = first_of(contact, entry.incoming.address, said[0], self.now, new=new)
         fetches = bool(entry.incoming.file_ref) and fresh is not None
         return Result(entry, contact.id, told, turn.effects, turn.passed, answered, failed, fetches, ready)
+
+    def _reopen(self, contact: Contact, incoming: Incoming) -> bool:
+        """Whoever writes can be written to (a page that was left can't), unless they left after they wrote."""
+        if has_left_since(self.conn, self.keyring, contact, incoming.at):
+            contact.outgoing.clear()
+            return False
+        contact.blocked_at = None
+        self.conn.execute(update(LANES).where(LANES.c.contact_id == contact.id).values(closed_at=None))
+        return True
 
     def _hand_over(self, results: list[Result], lease: Lease) -> None:
         ready = [result.ready for result in results if result.ready is not None]
@@ -361,7 +370,7 @@ class Round:
             {
                 "address_index": entry.address_index,
                 "message_index": entry.message_index,
-                "at": self.now,
+                "at": (entry.incoming.at if raw is None else None) or self.now,
                 "expires_at": None if repeats is None else self.now + timedelta(seconds=repeats),
                 "failed": failed,
                 "failure": failure,
@@ -381,7 +390,7 @@ class Round:
             "conversation": contact.seal_conversation(),
             "last_seq": contact.last_seq,
             "heard_at": self.now,
-            "blocked": self.now if contact.blocked else None,
+            "blocked": contact.blocked_at,
             "window": contact.window_until,
             "consented_at": (contact.consented_at or self.now) if consented else None,
             # before consent the day counts from the first word: that is what people are told

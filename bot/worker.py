@@ -18,10 +18,11 @@ from bot.deliveries import Deliveries
 from bot.dialogue.model import Alert, Effect, Forget, OpenCase
 from bot.followups import Followups
 from bot.inbox import Inbox, utc_now
+from bot.leaving import leave, left
 from bot.library.shelf import Shelf
 from bot.mail import Mail
 from bot.outbox import Lanes
-from bot.pages import News, acknowledge, leave, waiting_after
+from bot.pages import News, acknowledge, waiting_after
 from bot.paging import Paging, TelegramWay, Way, Words
 from bot.round import Result, place_of
 from bot.settings import Settings
@@ -150,9 +151,11 @@ class Worker:
     def news(self, channel: Channel, address: str) -> AsyncIterator[None]:
         return self.pages.wait_for(self._index(channel, address))
 
-    async def leave(self, channel: Channel, address: str) -> None:
+    async def leave(self, channel: Channel, address: str, at: datetime | None = None) -> None:
+        index = self._index(channel, address)
+        dated = None if at is None else left(self.keyring, channel, index, at, self.clock())
         with _as_the_port_says():
-            await self.store.run(leave(channel.name, self._index(channel, address)))
+            await self.store.run(dated or leave(channel.name, index))
 
     def words(self, key: str, language: str = "") -> str:
         return self.shelf.library.words(key, language)

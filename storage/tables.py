@@ -74,7 +74,7 @@ heard = Table(
     metadata,
     Column("address_index", Bytes, primary_key=True),
     Column("message_index", Bytes, primary_key=True),  # KeyRing.index("message", id)
-    Column("at", Moment, nullable=False),
+    Column("at", Moment, nullable=False),  # when it came, or was said where the provider dates leavings, too
     Column("expires_at", Moment),  # none: kept while the contact is
     Column("failed", Bytes),  # sealed: the raw message of a turn that raised
     Column("failure", String),  # exception class and place in the code, no content

@@ -10,7 +10,7 @@ Whoever calls `send`, `knock` or `fetch` has seen to the rest: messages fit the 
 
 from collections.abc import AsyncIterator, Iterable
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import ClassVar, Protocol
 
 from aiohttp import web
@@ -74,7 +74,8 @@ class Incoming(Struct, frozen=True):
     what the channel's `fetch` will be asked with (`heard.file` then has kind and seconds). `cursor` acknowledges
     all that was said up to it.
 
-    `start`: the word a link carried (`/start kayes`), with `Heard("start")`.
+    `start`: the word a link carried (`/start kayes`), with `Heard("start")`. `at`: when it was said, from a provider
+    that dates leavings, too (`Post.leave`).
     """
 
     address: str
@@ -84,6 +85,7 @@ class Incoming(Struct, frozen=True):
     cursor: int | None = None
     file_ref: str = ""
     start: str = ""
+    at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,8 +149,12 @@ class Post(Protocol):
         """
         ...
 
-    async def leave(self, channel: "Channel", address: str) -> None:
-        """Somebody else may hold the device now: this address is reached no more. Raises `Unavailable`."""
+    async def leave(self, channel: "Channel", address: str, at: datetime | None = None) -> None:
+        """They left, or somebody else may hold the device now: this address is reached no more. Raises `Unavailable`.
+
+        `at`: the provider's date, where it may tell so again or late: a repeat does nothing, nor does a leaving that
+        is older than what was said.
+        """
         ...
 
     def news(self, channel: "Channel", address: str) -> AsyncIterator[None]:

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import make_url
 
-from bot import pages
+from bot import leaving
 from bot.cases.desk import Desk
 from bot.cases.may import Staff
 from storage import tables
@@ -81,7 +81,7 @@ async def test_who_left_is_reached_no_more(house):
     """After leaving on a shared phone the address opens nothing, and an answer waits for the receipt."""
     await house.consent("awa")
     await house.talk("awa", "personne", "autre chose", "J'attends.")
-    await house.store.run(pages.leave("web", house.index("awa")))
+    await house.store.run(leaving.leave("web", house.index("awa")))
     assert await house.waiting("awa") is None
     assert await house.count(tables.outbox) == 0
     (case,) = await house.rows(tables.cases)

@@ -44,6 +44,8 @@ TELEGRAM_SECRET = "a_secret-of-the-tests"
 MINUTE = timedelta(minutes=1)
 PATIENCE = 30.0  # seconds for anything to happen; a test that needs them has failed
 LAST_RETRY = 0.5  # seconds in a hurry: doubled on and on, the waits of one who meets eight faults in a row add up to 25
+BEGINS = 1_795_425_451  # Telegram's date of nobody's first word
+MEMBERS = {"kicked": "member", "member": "kicked"}  # what the bot was before
 _numbers = itertools.count(1000)
 
 
@@ -65,20 +67,40 @@ def webchat() -> WebChat:
 # ---------------------------------------------------------------- what providers deliver
 
 
-def update(chat: int, number: int, *, text: str = "", tap: str = "", voice: str = "") -> dict[str, Any]:
-    """An update of Telegram: the `number`-th thing this person says. `voice`: the id of its file."""
+def update(chat: int, number: int, *, text: str = "", tap: str = "", member: str = "", **more: str) -> dict[str, Any]:
+    """An update of Telegram: the `number`-th thing this person says or does, a second after the one before.
+
+    `member`: what they make of the bot, "kicked" or "member". `more`: `voice` and `photo` (the id of its file),
+    `contact` (a number), `location` (a latitude).
+    """
     person = {"id": chat, "is_bot": False, "first_name": "Awa", "language_code": "fr"}
     there = {"id": chat, "first_name": "Awa", "type": "private"}
     if tap:
         under = {"message_id": number, "chat": there, "date": 1795425451, "text": "?"}
         query = {"id": f"{chat}-{number}", "from": person, "message": under, "chat_instance": "1", "data": tap}
         return {"update_id": next(_numbers), "callback_query": query}
-    message: dict[str, Any] = {"message_id": number, "from": person, "chat": there, "date": 1795425451}
-    if voice:
-        message["voice"] = {"file_id": voice, "file_unique_id": voice, "duration": 3, "mime_type": "audio/ogg"}
-    else:
-        message["text"] = text
+    date = BEGINS + number
+    if member:
+        robot = {"id": 7, "is_bot": True, "first_name": "Segin"}
+        before, after = ({"user": robot, "status": one} for one in (MEMBERS[member], member))
+        change = {"chat": there, "from": person, "date": date, "old_chat_member": before, "new_chat_member": after}
+        return {"update_id": next(_numbers), "my_chat_member": change}
+    message: dict[str, Any] = {"message_id": number, "from": person, "chat": there, "date": date}
+    message |= _content(chat, **more) if more else {"text": text}
     return {"update_id": next(_numbers), "message": message}
+
+
+def _content(chat: int, *, voice: str = "", photo: str = "", contact: str = "", location: str = "") -> dict[str, Any]:
+    """What a message of Telegram holds instead of words."""
+    if voice:
+        file = {"file_id": voice, "file_unique_id": voice}
+        return {"voice": {**file, "duration": 3, "mime_type": "audio/ogg"}}
+    if photo:
+        small, large = ({"file_id": one, "file_unique_id": one} for one in (f"{photo}-small", photo))
+        return {"photo": [{**small, "width": 90, "height": 67}, {**large, "width": 800, "height": 600}]}
+    if contact:
+        return {"contact": {"phone_number": contact, "first_name": "Awa", "user_id": chat}}
+    return {"location": {"latitude": float(location), "longitude": -6.25}}
 
 
 def message(address: str, number: int, *, text: str = "", tap: str = "", voice: str = "") -> dict[str, Any]:

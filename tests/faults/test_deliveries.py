@@ -1,17 +1,21 @@
 """Providers deliver more than once, at the same time, in other packets: the database ends as after one delivery.
 
 What keeps its order is one person's words: a provider delivers the second once the first was taken (Telegram), or
-tells when each was written (WhatsApp, within one packet). Copies of any of them may come at any time after that.
+tells when each was written (WhatsApp, within one packet). Copies of any of them may come at any time after that. That
+somebody blocks the bot may come out of its order, too: tests/channels/telegram/test_telegram_stored.py.
 """
 
 import asyncio
+import io
 import json
 import random
 import shutil
+from collections import Counter
 from collections.abc import Callable
 from typing import Any
 
 import pytest
+from PIL import Image
 
 from storage import KeyRing
 from tests.channels.telegram.fake_api import FakeTelegram
@@ -29,6 +33,21 @@ SCRIPTS = [
     ASKING,
     [("text", "/start"), ("tap", "main/language:fr"), ("text", "plainte"), ("text", "menu"), ("text", "2")],
 ]
+AWAY = 2  # people on Telegram alone, who block the bot on the way: the first of them for good
+LEAVING = [
+    *NAMED[:8],
+    ("contact", "22376000000"),
+    ("location", "14.4469"),
+    ("member", "kicked"),
+    ("member", "member"),
+    ("tap", "complaint/review:no"),
+    ("photo", "file-2"),
+    ("tap", "complaint/review:yes"),
+    ("text", "plainte"),
+    ("member", "kicked"),
+    ("text", "menu"),
+    ("member", "kicked"),
+]
 
 
 @pytest.fixture(scope="module")
@@ -38,7 +57,7 @@ def library(tmp_path_factory):
 
 def script(person: int) -> list[dict[str, str]]:
     """What this person says, as `update` and `message` take it."""
-    said = SCRIPTS[person % len(SCRIPTS)]
+    said = SCRIPTS[person % len(SCRIPTS)] if person < CROWD else LEAVING[: None if person == CROWD else -1]
     return [{"text": "/start"} if kind == "start" else {kind: value} for kind, value in said]
 
 
@@ -49,7 +68,23 @@ def day() -> list[tuple[str, int, int, Any]]:
         for number, what in enumerate(script(person), 1):
             found.append(("telegram", person, number, update(70_000 + person, number, **what)))
             found.append(("whatsapp", person, number, message(f"1555010{person:04}", number, **what)))
+    for person in range(CROWD, CROWD + AWAY):
+        for number, what in enumerate(script(person), 1):
+            found.append(("telegram", person, number, update(70_000 + person, number, **what)))
     return found
+
+
+def words(channel: str) -> int:
+    """How much of the day is heard on this channel: that somebody lets the bot in again is not."""
+    said = [script(person) for person in range(CROWD + (AWAY if channel == "telegram" else 0))]
+    return sum(what != {"member": "member"} for one in said for what in one)
+
+
+def photo() -> bytes:
+    """A small one."""
+    out = io.BytesIO()
+    Image.new("RGB", (60, 40), "red").save(out, "JPEG")
+    return out.getvalue()
 
 
 class Providers:
@@ -129,6 +164,7 @@ async def after(
     """What the database holds after this day; nothing is sent, so that all that was said is still there."""
     async with FakeTelegram(rates=False) as api, FakeGraph(rates=False) as graph:
         api.files["file-1"] = graph.files["file-1"] = VOICE
+        api.files["file-2"] = photo()
         async with Served(
             url, keyring, library, lambda: [telegram(api), whatsapp(graph.url)], speaks=False, busy_seconds=20
         ) as segin:
@@ -163,11 +199,14 @@ def undisturbed(library, sqlite_tables, tmp_path_factory):
 
 
 def test_the_day_is_worth_it(undisturbed):
-    assert len(undisturbed["people"]) == 2 * CROWD
-    assert len(undisturbed["cases"]) == 2 * CROWD // 3 * 2
-    assert undisturbed["heard"] == len(day())
-    assert sum(bool(case[-1]) for case in undisturbed["cases"]) == 2 * CROWD // 3
+    assert len(undisturbed["people"]) == 2 * CROWD + AWAY
+    assert len(undisturbed["cases"]) == 2 * CROWD // 3 * 2 + AWAY
+    assert undisturbed["heard"] == words("telegram") + words("whatsapp")
+    files = Counter((kind, bool(body)) for case in undisturbed["cases"] for kind, _, body in case[-1])
+    assert files == {("voice", True): 2 * CROWD // 3, ("photo", True): AWAY}
     assert undisturbed["failed"] == []
+    away = {int(person[1]) - 70_000: (person[5], bool(person[6])) for person in undisturbed["people"] if person[5]}
+    assert away == {CROWD: (True, False)}
 
 
 @pytest.mark.usefixtures("fast")
@@ -182,19 +221,22 @@ async def test_packed_anew_it_is_as_once(database_url, keyring, library, undistu
     found = await after(database_url, keyring, library, Providers.packed, seed=seed)
     assert found["people"] == [one for one in undisturbed["people"] if one[0] == "whatsapp"]
     assert found["cases"] == [one for one in undisturbed["cases"] if one[5] == "whatsapp"]
-    assert found["heard"] * 2 == undisturbed["heard"]
+    assert found["heard"] == words("whatsapp")
 
 
 @pytest.mark.usefixtures("fast")
 async def test_statuses_three_times_and_in_any_order_are_as_once(database_url, keyring, library):
-    """Each message's last word counts; those of a failed one act on its lane once."""
+    """Each message's last word counts; those of a failed one act on its lane once. Some share a packet with a repeat of
+    what was said.
+    """
     dice = random.Random(5)
     async with (
         FakeGraph(rates=False) as graph,
         Served(database_url, keyring, library, lambda: [whatsapp(graph.url)]) as segin,
     ):
-        for person in range(8):
-            await segin.say("whatsapp", 15550100000 + person, 1, text="bonjour")
+        said = [message(str(15550100000 + person), 1, text="bonjour") for person in range(8)]
+        for one in said:
+            await segin.whatsapp(one)
         await segin.settled()
         ids = [one.id for one in graph.sent]
         told = [(kind, one) for one in ids[:6] for kind in ("sent", "delivered", "read")]
@@ -204,13 +246,15 @@ async def test_statuses_three_times_and_in_any_order_are_as_once(database_url, k
         codes = {"failed": 131047}
         answers = await asyncio.gather(
             *(
-                segin.whatsapp(json.dumps(delivery(statuses(kind, one, code=codes.get(kind, 0)))).encode())
+                segin.whatsapp(json.dumps(delivery(statuses(kind, one, code=codes.get(kind, 0)), *again)).encode())
                 for kind, one in told
+                for again in [[messages(*dice.sample(said, 2))] * dice.randint(0, 1)]
             )
         )
         assert set(answers) == {200}
         await segin.settled()
         found = await segin.read(lambda conn: contents(conn, keyring))
+    assert found["heard"] == len(said)
     assert found["statuses"] == [("delivered", 1), ("failed", 1), ("read", 6)]
     waiting = [person[6] for person in found["people"]]
     assert [len(lane) for lane in waiting if lane] == [1], "what failed waits; nothing else does"

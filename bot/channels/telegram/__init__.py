@@ -241,7 +241,7 @@ class Telegram:
             if arrived.incoming is not None:
                 await self._hear(arrived.incoming, post)
             if arrived.gone:
-                await post.leave(self, arrived.gone)
+                await post.leave(self, arrived.gone, arrived.gone_at)
         finally:
             self._busy -= 1
         if arrived.keyboard is not None:

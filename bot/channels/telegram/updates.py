@@ -6,12 +6,13 @@ Edited messages, reactions, groups, channels, business accounts and so on are pa
 """
 
 import json
+from datetime import UTC, datetime
 
 import msgspec
 from msgspec import Struct, field
 
 from bot.channels.base import Incoming
-from bot.channels.telegram.limits import COMMAND, FILE, START
+from bot.channels.telegram.limits import COMMAND, DATE, FILE, START
 from bot.dialogue.model import MAX_TAP_BYTES, File, Heard, Place
 
 MAX_SECONDS = 24 * 3600  # of a sound; a higher figure is no figure
@@ -52,6 +53,7 @@ class Arrived(Struct, frozen=True):
     tapped: str = ""  # a tap to be confirmed, by the id of its callback query
     keyboard: Keyboard | None = None  # whose button was tapped: it is retired
     gone: str = ""  # the address of somebody who blocked us
+    gone_at: datetime | None = None
     intruded: int | None = None  # a group or channel we were put into
 
 
@@ -94,6 +96,7 @@ class _Message(Struct):
     message_id: int
     chat: _Chat
     sender: _Sender | None = field(name="from", default=None)
+    date: msgspec.Raw = NOTHING
     text: str = ""
     caption: str = ""
     voice: _File | None = None
@@ -124,6 +127,7 @@ class _Status(Struct):
 class _Membership(Struct):
     chat: _Chat
     new_chat_member: _Status
+    date: msgspec.Raw = NOTHING
 
 
 class _Update(Struct):
@@ -169,6 +173,7 @@ def _message(message: _Message, body: bytes) -> Arrived:
             heard=heard,
             file_ref=file_ref,
             start=start,
+            at=_moment(message.date),
         )
     )
 
@@ -237,8 +242,15 @@ def _tap(tap: _Tap) -> Arrived:
 def _membership(change: _Membership) -> Arrived:
     status = change.new_chat_member.status
     if change.chat.type == "private":
-        return Arrived(gone=str(change.chat.id)) if status == "kicked" else PASSED_OVER
+        gone = Arrived(gone=str(change.chat.id), gone_at=_moment(change.date))
+        return gone if status == "kicked" else PASSED_OVER
     return PASSED_OVER if status in {"left", "kicked"} else Arrived(intruded=change.chat.id)
+
+
+def _moment(date: msgspec.Raw) -> datetime | None:
+    """Telegram's date; none where it is no such thing: the rest is read all the same."""
+    seconds = bytes(date)
+    return datetime.fromtimestamp(int(seconds), UTC) if DATE.fullmatch(seconds) else None
 
 
 # Unlike `update_id`, which restarts at random after a quiet week, these stay unique within a chat.

@@ -32,7 +32,7 @@ class FakePost:
     demonstration = False
 
     def __init__(self) -> None:
-        self.heard, self.left = [], []
+        self.heard, self.left, self.left_at = [], [], []
         self.down = 0  # calls that find the database away
         self.refuses = lambda _: False
         self.fails = None
@@ -48,11 +48,12 @@ class FakePost:
         self.heard.append(incoming)
         return Told((), new=False)
 
-    async def leave(self, channel, address):  # noqa: ARG002 - as the port has it
+    async def leave(self, channel, address, at=None):  # noqa: ARG002 - as the port has it
         if self.down:
             self.down -= 1
             raise Unavailable
         self.left.append(address)
+        self.left_at.append(at)
 
     def words(self, key, language=""):
         return TITLES[key].get(language) or TITLES[key]["fr"]

@@ -3,6 +3,7 @@
 import asyncio
 import logging
 from copy import deepcopy
+from datetime import UTC, datetime
 
 import pytest
 
@@ -109,7 +110,7 @@ async def test_taps_are_confirmed_and_groups_left_by_calls():
         api.tell(*updates("tap", "blocked", "added_to_group"))
         await channel.start(post)
         await until(lambda: {"answerCallbackQuery", "leaveChat"} <= {call.method for call in api.calls})
-        assert post.left == ["5501234567"]
+        assert (post.left, post.left_at) == (["5501234567"], [datetime.fromtimestamp(1795425451, UTC)])
         assert not api.violations
 
 

@@ -1,6 +1,8 @@
 """Recorded updates, one for each kind (in the shapes of the Bot API's documentation): each has its outcome."""
 
 import json
+from copy import deepcopy
+from datetime import UTC, datetime
 
 import msgspec
 import pytest
@@ -18,7 +20,9 @@ def told(arrived):
     """An `Arrived` as the payloads tell it: only what is set."""
     found = {key: value for key, value in msgspec.to_builtins(arrived).items() if value not in (None, "")}
     incoming = found.pop("incoming", None)
+    found.pop("gone_at", None)  # dates have a test of their own
     if incoming is not None:
+        incoming.pop("at")
         heard = {key: value for key, value in incoming.pop("heard").items() if value not in (None, "")}
         found |= {key: value for key, value in incoming.items() if value not in (None, "")} | {"heard": heard}
     return found
@@ -71,6 +75,23 @@ async def test_each_update_is_answered_with_200_and_heard_once():
     assert len(post.heard) == len(heard)
     assert len({(one.address, one.message_id) for one in post.heard}) == len(heard), "message ids are unique"
     assert post.left == [ADDRESS]
+
+
+def test_words_and_leavings_have_their_dates_and_taps_have_none():
+    """Of a tap only the message above it has one: that is ours, and old."""
+    arrived = {name: read(json.dumps(PAYLOADS[name]["update"]).encode()) for name in ("photo", "blocked", "tap")}
+    assert arrived["photo"].incoming.at == datetime.fromtimestamp(1795425514, UTC)
+    assert arrived["blocked"].gone_at == datetime.fromtimestamp(1795425451, UTC)
+    assert arrived["tap"].incoming.at is None
+
+
+@pytest.mark.parametrize("date", [None, 0, -5, "soon", "1795425514", 10**10, 10**30, 1.5, 1e9, True, [], {"a": 1}])
+def test_whatever_stands_for_a_date_the_rest_is_read(date):
+    photo, blocked = (deepcopy(PAYLOADS[name]["update"]) for name in ("photo", "blocked"))
+    photo["message"]["date"] = blocked["my_chat_member"]["date"] = date
+    heard, gone = (read(json.dumps(one).encode()) for one in (photo, blocked))
+    assert (heard.incoming.heard.kind, heard.incoming.at) == ("photo", None)
+    assert (gone.gone, gone.gone_at) == (ADDRESS, None)
 
 
 def test_an_edit_of_a_message_is_no_repeat_and_no_message():

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field
+from datetime import datetime
 
 from aiohttp import web
 
@@ -98,7 +99,7 @@ class FakePost:
         if kept := self.contacts.get(address):
             kept.said = [one for one in kept.said if one.seq > cursor]
 
-    async def leave(self, channel: Channel, address: str) -> None:  # noqa: ARG002
+    async def leave(self, channel: Channel, address: str, at: datetime | None = None) -> None:  # noqa: ARG002
         if self.down:
             raise Unavailable
         self.gone.append(address)
