@@ -46,6 +46,10 @@ class GiveUp(Exception):
     """This message can never be sent; the lane goes on with the next."""
 
 
+class BadTemplate(GiveUp):
+    """As `GiveUp`, and it is the template's fault: operators must look after it."""
+
+
 class Blocked(Exception):
     """The person blocked us or is gone: the lane closes, they are left in peace."""
 
@@ -213,8 +217,11 @@ class Channel(Protocol):
         """
         ...
 
-    async def knock(self, address: str, language: str) -> None:
-        """Tell by template that a message waits, to somebody who wrote too long ago. Raises as `send` does."""
+    async def knock(self, address: str, language: str) -> str:
+        """Tell by template that a message waits, to somebody who wrote too long ago.
+
+        Returns and raises as `send` does; `BadTemplate` too.
+        """
         ...
 
     async def fetch(self, file_ref: str) -> bytes:
