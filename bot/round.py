@@ -241,7 +241,7 @@ class Round:
             said, keeps_before, turn = [self._apologise(contact)], True, Turn(contact.conversation)
             self._hear(entry, failure=place_of(error), raw=(contact, heard))
         if entry.channel.window is not None:  # and a lane that waited for a word of theirs goes on
-            contact.window_until = self.now + entry.channel.window
+            contact.window_until = self._window_end(contact, entry.incoming, entry.channel.window)
         if contact.blocked and not entry.channel.pulls:  # whoever writes can be written to; a page that was left can't
             contact.blocked = False
             self.conn.execute(update(LANES).where(LANES.c.contact_id == contact.id).values(closed_at=None))
@@ -255,8 +255,13 @@ class Round:
         fetches = bool(entry.incoming.file_ref) and fresh is not None
         return Result(entry, contact.id, told, turn.effects, turn.passed, answered, failed, fetches, ready)
 
+    def _window_end(self, contact: Contact, incoming: Incoming, window: timedelta) -> datetime:
+        """A message that comes late opens it for less, or not at all; what a newer one opened stays open."""
+        end = min(incoming.said_at or self.now, self.now) + window
+        return max(end, contact.window_until or end)
+
     def _hand_over(self, results: list[Result], lease: Lease) -> None:
-        ready = [result.ready for result in results if result.ready is not None]
+        ready = [result.ready for result in results if result.ready is not None and not result.ready.late]
         dues = lease(self.conn, ready) if ready else {}
         for result in results:
             if result.ready is not None:

@@ -10,7 +10,7 @@ Whoever calls `send`, `knock` or `fetch` has seen to the rest: messages fit the 
 
 from collections.abc import AsyncIterator, Iterable
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import ClassVar, Protocol
 
 from aiohttp import web
@@ -79,6 +79,9 @@ class Incoming(Struct, frozen=True):
     all that was said up to it.
 
     `start`: the word a link carried (`/start kayes`), with `Heard("start")`.
+
+    `said_at`: when it was said, as the provider tells (UTC): the window counts from there. Providers deliver some
+    messages hours late. None, or a time to come: now.
     """
 
     address: str
@@ -88,6 +91,7 @@ class Incoming(Struct, frozen=True):
     cursor: int | None = None
     file_ref: str = ""
     start: str = ""
+    said_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
