@@ -2,7 +2,8 @@
 
 A status finds its lane by a keyed hash of the provider's id. One that says "failed" acts on the lane as the same
 error would have when sending: the message goes back to its place and waits, or the lane closes. Until a provider
-says that it took a message, the sealed row is kept for that.
+says that it took a message, the sealed row is kept for that. A knock has no such row: what it tells of waits anyway;
+one that failed is tried again in its time (`lanes.KNOCK_AGAIN`).
 """
 
 import asyncio
@@ -15,13 +16,14 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, bindparam, delete, select, update
 
-from bot.channels.base import Blocked, Channel, Closed, Fault, Retry, Status
+from bot.channels.base import BadTemplate, Blocked, Channel, Closed, Fault, Retry, Status
 from bot.contacts import CONTACTS
 from bot.gather import Gather
 from bot.halts import block, close_window, delivery_index, pause
 from bot.lanes import DELIVERIES, LANES, MOST_ATTEMPTS, OUTBOX
 from storage import KeyRing, Store, database_now
 from storage import Unavailable as StorageUnavailable
+from storage.tables import KNOCK
 
 log = logging.getLogger(__name__)
 
@@ -57,17 +59,25 @@ class Told:
 
 @dataclass(frozen=True, slots=True)
 class Known:
-    """Whose message it was; `again`: their lane has something to send."""
+    """Whose message it was; `again`: their lane has something to send; `fault`: what operators must look after."""
 
     contact_id: uuid.UUID
     again: bool = False
+    fault: str = ""
 
 
 class Deliveries:
-    """Takes statuses. `serve` is told whose lane goes on."""
+    """Takes statuses. `serve` is told whose lane goes on, `on_fault` channel and why."""
 
-    def __init__(self, store: Store, keyring: KeyRing, *, serve: Callable[[uuid.UUID], None] = lambda _: None) -> None:
-        self.keyring, self.serve = keyring, serve
+    def __init__(
+        self,
+        store: Store,
+        keyring: KeyRing,
+        *,
+        serve: Callable[[uuid.UUID], None] = lambda _: None,
+        on_fault: Callable[[str, str], None] = lambda _channel, _why: None,
+    ) -> None:
+        self.keyring, self.serve, self.on_fault = keyring, serve, on_fault
         self._told: Gather[Told, Known | None] = Gather(store, _round, most=1000)
         self._early: set[asyncio.Task[None]] = set()
 
@@ -77,13 +87,12 @@ class Deliveries:
             return
         told = Told(delivery_index(self.keyring, channel.name, message_id), channel.name, status)
         known = await self._told.ask(told)
-        if known is None:
-            if len(self._early) < MOST_EARLY:
-                task = asyncio.create_task(self._once_more(told))
-                self._early.add(task)
-                task.add_done_callback(self._early.discard)
-        elif known.again:
-            self.serve(known.contact_id)
+        if known is not None:
+            self._pass_on(told, known)
+        elif len(self._early) < MOST_EARLY:
+            task = asyncio.create_task(self._once_more(told))
+            self._early.add(task)
+            task.add_done_callback(self._early.discard)
 
     async def stop(self) -> None:
         for task in list(self._early):
@@ -96,7 +105,13 @@ class Deliveries:
             known = await self._told.ask(told)
         except StorageUnavailable:
             return
-        if known is not None and known.again:
+        if known is not None:
+            self._pass_on(told, known)
+
+    def _pass_on(self, told: Told, known: Known) -> None:
+        if known.fault:
+            self.on_fault(told.channel, known.fault)
+        if known.again:
             self.serve(known.contact_id)
 
 
@@ -119,13 +134,28 @@ def _round(conn: Connection, told: list[Told]) -> list[Known | None]:
     if news:
         rows = [{"index": index, "new": status.kind, "now": now} for index, (_, _, status) in sorted(news.items())]
         conn.execute(_CHANGE, rows)
-        taken = [row.outbox_id for row, _, status in news.values() if status.kind != "failed"]
+        taken = [row.outbox_id for row, _, status in news.values() if status.kind != "failed" and row.part != KNOCK]
         if taken:
             conn.execute(_TAKEN, {"rows": taken})
-    return [
-        Known(found[one.index].contact_id, found[one.index].contact_id in again) if one.index in found else None
-        for one in told
-    ]
+    return [_known(one, found.get(one.index), news, again) for one in told]
+
+
+def _known(
+    one: Told, row: Row[Any] | None, news: dict[bytes, tuple[Row[Any], str, Status]], again: set[uuid.UUID]
+) -> Known | None:
+    if row is None:
+        return None
+    is_news = one.index in news and news[one.index][2] is one.status  # a fault counts once, however often it is told
+    return Known(row.contact_id, row.contact_id in again, _fault(one.status) if is_news else "")
+
+
+def _fault(status: Status) -> str:
+    match status.why:
+        case Fault() as fault:
+            return fault.why
+        case BadTemplate():
+            return "template"
+    return ""
 
 
 def _news(told: list[Told], found: dict[bytes, Row[Any]]) -> dict[bytes, tuple[Row[Any], str, Status]]:
@@ -148,31 +178,45 @@ def _failed(conn: Connection, failures: list[tuple[Row[Any], str, Status]], now:
     if not failures:
         return set()
     asked = {"ids": [row.contact_id for row, _, _ in failures]}
-    holders = {row.id: row for row in conn.execute(_HOLDERS, asked)}
+    heard = {row.id: row.heard_at for row in conn.execute(_HOLDERS, asked)}
     again = set()
     for row, channel, status in failures:
-        if row.contact_id not in holders:
+        if row.contact_id not in heard:
             continue  # erased meanwhile
-        match status.why:
-            case Blocked():
-                block(conn, row.contact_id, now)
-                continue
-            case Closed():
-                if holders[row.contact_id].heard_at <= row.at:  # nothing was heard since
-                    close_window(conn, row.contact_id, now)
-            case Retry(after=after):
-                lane = LANES.c.contact_id == row.contact_id
-                later = now + timedelta(seconds=after)
-                conn.execute(update(LANES).where(lane, LANES.c.not_before < later).values(not_before=later))
-            case Fault() as fault:
-                pause(conn, channel, fault, now)
-            case why:
-                log.warning("%s: a message that was sent did not arrive: %s", channel, type(why).__name__)
-                conn.execute(_TAKEN, {"rows": [row.outbox_id]})
-                continue
-        _bring_back(conn, row)
-        again.add(row.contact_id)
+        if _comes_back(conn, row, channel, status.why, heard[row.contact_id], now):
+            _bring_back(conn, row)
+            again.add(row.contact_id)
     return again
+
+
+def _comes_back(
+    conn: Connection, row: Row[Any], channel: str, why: Exception | None, heard_at: datetime, now: datetime
+) -> bool:
+    """Do what the error says; whether the message is to be sent again.
+
+    A knock never comes back: its window is known to be over, and nobody's next word is to wait for it.
+    """
+    is_knock = row.part == KNOCK
+    match why:
+        case Blocked():
+            block(conn, row.contact_id, now)
+            return False
+        case Fault() as fault:
+            pause(conn, channel, fault, now)
+        case _ if is_knock:
+            log.warning("%s: a knock that was sent did not arrive: %s", channel, type(why).__name__)
+        case Closed():
+            if heard_at <= row.at:  # nothing was heard since
+                close_window(conn, row.contact_id, now)
+        case Retry(after=after):
+            lane = LANES.c.contact_id == row.contact_id
+            later = now + timedelta(seconds=after)
+            conn.execute(update(LANES).where(lane, LANES.c.not_before < later).values(not_before=later))
+        case _:
+            log.warning("%s: a message that was sent did not arrive: %s", channel, type(why).__name__)
+            conn.execute(_TAKEN, {"rows": [row.outbox_id]})
+            return False
+    return not is_knock
 
 
 def _bring_back(conn: Connection, row: Row[Any]) -> None:

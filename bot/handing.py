@@ -1,6 +1,7 @@
 """Handing over: the round that says something leases the lanes it says it in, so that nobody has to ask for them.
 
-Only where that is plain: the lane is free and open, nothing older waits in it, its channel has room and no pause.
+Only where that is plain: lane and window are open, the lane is free, nothing older waits in it, its channel has room
+and no pause.
 Every other lane is asked for as ever (`bot/lanes.py`). Lease and words are one commit: nothing is sent before it.
 """
 
@@ -48,7 +49,7 @@ _PAUSED = select(PAUSES.c.channel)
 class Ready(Struct, frozen=True):
     """What a turn says first to a contact of a channel that is pushed to; its row is about to be written.
 
-    `new`: a contact of this very round, so there is no lane yet.
+    `new`: a contact of this very round, so there is no lane yet. `late`: the window is over, it waits in its lane.
     """
 
     contact_id: uuid.UUID
@@ -58,12 +59,14 @@ class Ready(Struct, frozen=True):
     message: Message
     due_at: datetime
     new: bool
+    late: bool = False
 
 
 def first_of(contact: Contact, address: str, said: Said, due_at: datetime, *, new: bool) -> Ready:
     """What is said first in a turn, once it has its place among the contact's rows."""
     row_id = next(row["id"] for row in contact.outgoing if row["seq"] == said.seq)
-    return Ready(contact.id, row_id, contact.channel, address, said.message, due_at, new)
+    late = contact.window_until is not None and contact.window_until <= due_at
+    return Ready(contact.id, row_id, contact.channel, address, said.message, due_at, new, late)
 
 
 def lease(

@@ -6,7 +6,8 @@ away too long finds its fence passed and marks nothing.
 
 A retry delays its lane, a give-up frees it, "blocked by the person" closes it. Where free words may be sent only
 for so long after the person's last message, a lane whose time is over waits for their next one; they are told once
-by template (`knock`). A fault of the provider pauses its channel: the row in `pauses` goes with the next success.
+by template (`knock`), and again only for something new, or where that failed. A fault of the provider pauses its
+channel: the row in `pauses` goes with the next success.
 
 Contacts are locked before lanes, in the order of their index, as rounds lock them: nobody waits in a circle.
 """
@@ -30,6 +31,7 @@ from bot.contacts import CONTACTS
 from bot.dialogue.model import Conversation, Message
 from bot.halts import block, close_window, delivery_index, pause
 from storage import DataKey, KeyRing, Tampered, among, database_now, insert_into, many, tables
+from storage.tables import KNOCK
 
 log = logging.getLogger(__name__)
 
@@ -39,6 +41,7 @@ LEASE = timedelta(seconds=30)  # a send begins in its first quarter and ends aft
 MOST_ATTEMPTS = 30
 OLD = timedelta(days=1)  # a message is given up for asked-for waits only when it is so old, too
 KNOCK_AGAIN = timedelta(days=1)
+KNOCK_FOR = timedelta(days=14)  # a knock that failed is tried again while what waits is no older
 
 _message = msgspec.json.Decoder(Message).decode
 _conversation = msgspec.json.Decoder(Conversation).decode
@@ -47,6 +50,7 @@ _conversation = msgspec.json.Decoder(Conversation).decode
 class Due(Struct, frozen=True):
     """The next thing to do in a lane that is ours: send (a part of) a message, or knock.
 
+    A knock's `row_id` and `case_message_id` are of the message that waits, its `part` is `tables.KNOCK`.
     `since`: when its lease began or was made longer, by the clock of this process.
     """
 
@@ -139,13 +143,32 @@ def _waiting(now: datetime | BindParameter[datetime]) -> ColumnElement[bool]:
     )  # fmt: skip
 
 
+# Each knock is written down, taken or not, together with `knocked_at`; a status may change its row later.
+_KNOCK_FAILED = (
+    select(DELIVERIES.c.contact_id)
+    .where(
+        DELIVERIES.c.contact_id == LANES.c.contact_id,
+        DELIVERIES.c.part == KNOCK,
+        DELIVERIES.c.status == "failed",
+        DELIVERIES.c.at >= LANES.c.knocked_at,
+    )
+    .exists()
+)
+
+
 def _open_or_to_knock(now: datetime) -> ColumnElement[bool]:
     return or_(
         CONTACTS.c.window_until.is_(None),
         CONTACTS.c.window_until > now,
         LANES.c.knocked_at.is_(None),
         LANES.c.knocked_at < CONTACTS.c.window_until,
-        and_(LANES.c.knocked_at <= now - KNOCK_AGAIN, OUTBOX.c.due_at > LANES.c.knocked_at),
+        and_(
+            LANES.c.knocked_at <= now - KNOCK_AGAIN,
+            or_(
+                OUTBOX.c.due_at > LANES.c.knocked_at,
+                and_(OUTBOX.c.due_at > now - KNOCK_FOR, _KNOCK_FAILED.correlate(LANES)),
+            ),
+        ),
     )
 
 
@@ -194,6 +217,7 @@ _NEXT = (
     .join(CONTACTS, CONTACTS.c.id == OUTBOX.c.contact_id)
     .join(LANES, LANES.c.contact_id == OUTBOX.c.contact_id)
 )  # fmt: skip
+_LAST_KNOCK_FAILED = select(LANES.c.contact_id).where(LANES.c.contact_id == bindparam("id"), _KNOCK_FAILED)
 _PART = update(OUTBOX).where(OUTBOX.c.id == bindparam("row")).values(part=bindparam("next"))
 
 
@@ -285,9 +309,10 @@ class _Step:
         due = Due(row.contact_id, fence, row.id, row.channel, address, Message(""), since=self.since)
         window = row.window_until
         if channel.window is not None and window is not None and window <= self.now:
-            if not self._is_to_knock(row.knocked_at, window, row.newest):
+            if not self._is_to_knock(row, window):
                 return None
-            return replace(due, knock=True, message=Message("", language=self._language(row.contact_id, key)))
+            message = Message("", language=self._language(row.contact_id, key))
+            return replace(due, knock=True, message=message, part=KNOCK, case_message_id=row.case_message_id)
         try:
             message = _message(key.open(row.body, "outbox", row.id.bytes))
         except (Tampered, msgspec.DecodeError):
@@ -306,10 +331,16 @@ class _Step:
             case_message_id=row.case_message_id,
         )
 
-    def _is_to_knock(self, knocked: datetime | None, window: datetime, newest: datetime) -> bool:
+    def _is_to_knock(self, row: Row[Any], window: datetime) -> bool:
+        """As `_open_or_to_knock` has it."""
+        knocked = row.knocked_at
         if knocked is None or knocked < window:
             return True
-        return bool(knocked <= self.now - KNOCK_AGAIN and newest > knocked)
+        if knocked > self.now - KNOCK_AGAIN:
+            return False
+        if row.newest > knocked:
+            return True
+        return bool(row.newest > self.now - KNOCK_FOR and self.conn.scalar(_LAST_KNOCK_FAILED, {"id": row.contact_id}))
 
     def _language(self, contact_id: uuid.UUID, key: DataKey) -> str:
         sealed = self.conn.execute(select(CONTACTS.c.conversation).where(CONTACTS.c.id == contact_id)).scalar_one()
@@ -340,6 +371,8 @@ class _Step:
         for one in sent:
             due, message_id = one.due, one.outcome.message_id  # type: ignore[union-attr]
             if due.knock:
+                if message_id:
+                    deliveries.append(self._delivery(due, message_id))
                 continue
             if self.desk.channels[due.channel].reports and message_id:
                 deliveries.append(self._delivery(due, message_id))
@@ -354,8 +387,11 @@ class _Step:
         among(self.conn, _GONE, ids=gone)
         among(self.conn, _KEPT, ids=kept, at=self.now)
         many(self.conn, _PART, parts)
-        if deliveries:
-            self.conn.execute(insert_into(self.conn.dialect.name, DELIVERIES).on_conflict_do_nothing(), deliveries)
+        self._deliver(deliveries)
+
+    def _deliver(self, rows: list[dict[str, Any]]) -> None:
+        if rows:
+            self.conn.execute(insert_into(self.conn.dialect.name, DELIVERIES).on_conflict_do_nothing(), rows)
 
     def _delivery(self, due: Due, message_id: str) -> dict[str, Any]:
         return {
@@ -373,6 +409,7 @@ class _Step:
             case Sent() | GiveUp() | Closed() if due.knock:
                 if not isinstance(outcome, Sent):
                     log.warning("nobody can be told that a message waits: %s", type(outcome).__name__)
+                    self._deliver([self._delivery(due, uuid.uuid4().hex) | {"status": "failed"}])
                 self._lane(due, until=None, knocked_at=self.now)
                 return False
             case Sent():

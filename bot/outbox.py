@@ -15,7 +15,7 @@ from collections.abc import Callable, Mapping
 
 from sqlalchemy import Connection
 
-from bot.channels.base import SEND_TIMEOUT, Blocked, Channel, Closed, Fault, GiveUp, Retry
+from bot.channels.base import SEND_TIMEOUT, BadTemplate, Blocked, Channel, Closed, Fault, GiveUp, Retry
 from bot.channels.rates import PATIENCE, NotYet
 from bot.gather import Gather
 from bot.handing import Ready, lease
@@ -208,10 +208,11 @@ class Lanes:
                     return NotYet(0)  # another worker might have the lane before this send is over
                 async with asyncio.timeout(SEND_TIMEOUT):
                     if due.knock:
-                        await channel.knock(due.address, due.message.language)
-                        return Sent()
+                        return Sent(await channel.knock(due.address, due.message.language))
                     return Sent(await channel.send(due.address, due.message))
         except (Retry, GiveUp, Blocked, Closed, NotYet) as told:
+            if isinstance(told, BadTemplate):
+                self.on_fault(due.channel, "template")
             return told
         except Fault as fault:
             log.error("%s: nothing can be sent now (%s)", due.channel, fault.why)  # noqa: TRY400 - no content in logs

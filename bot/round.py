@@ -242,7 +242,7 @@ class Round:
             said, keeps_before, turn = [self._apologise(contact)], True, Turn(contact.conversation)
             self._hear(entry, failure=place_of(error), raw=(contact, heard))
         if entry.channel.window is not None:  # and a lane that waited for a word of theirs goes on
-            contact.window_until = self.now + entry.channel.window
+            contact.window_until = self._window_end(contact, entry.incoming, entry.channel.window)
         if contact.blocked and not entry.channel.pulls and not self._reopen(contact, entry.incoming):
             said = []
         self.advanced.append(contact)
@@ -257,15 +257,20 @@ class Round:
 
     def _reopen(self, contact: Contact, incoming: Incoming) -> bool:
         """Whoever writes can be written to (a page that was left can't), unless they left after they wrote."""
-        if has_left_since(self.conn, self.keyring, contact, incoming.at):
+        if has_left_since(self.conn, self.keyring, contact, incoming.said_at):
             contact.outgoing.clear()
             return False
         contact.blocked_at = None
         self.conn.execute(update(LANES).where(LANES.c.contact_id == contact.id).values(closed_at=None))
         return True
 
+    def _window_end(self, contact: Contact, incoming: Incoming, window: timedelta) -> datetime:
+        """A message that comes late opens it for less, or not at all; what a newer one opened stays open."""
+        end = min(incoming.said_at or self.now, self.now) + window
+        return max(end, contact.window_until or end)
+
     def _hand_over(self, results: list[Result], lease: Lease) -> None:
-        ready = [result.ready for result in results if result.ready is not None]
+        ready = [result.ready for result in results if result.ready is not None and not result.ready.late]
         dues = lease(self.conn, ready) if ready else {}
         for result in results:
             if result.ready is not None:
@@ -370,7 +375,7 @@ class Round:
             {
                 "address_index": entry.address_index,
                 "message_index": entry.message_index,
-                "at": (entry.incoming.at if raw is None else None) or self.now,
+                "at": self.now if raw is not None else min(entry.incoming.said_at or self.now, self.now),
                 "expires_at": None if repeats is None else self.now + timedelta(seconds=repeats),
                 "failed": failed,
                 "failure": failure,

@@ -58,10 +58,8 @@ class Worker:
         self._faults = Counter(
             "segin_channel_faults", "Providers away or refusing us", ["channel", "why"], registry=self.metrics
         )
-        self.lanes = Lanes(
-            store, keyring, channels, on_fault=lambda channel, why: self._faults.labels(channel, why).inc()
-        )
-        self.deliveries = Deliveries(store, keyring, serve=self.lanes.serve)
+        self.lanes = Lanes(store, keyring, channels, on_fault=self._on_fault)
+        self.deliveries = Deliveries(store, keyring, serve=self.lanes.serve, on_fault=self._on_fault)
         self.attachments = Attachments(store, keyring, channels, most_bytes=settings.file_mb * 1024 * 1024)
         self.pages = News(store)
         self.followups = Followups(store, keyring, self.shelf, clock=clock)
@@ -186,6 +184,9 @@ class Worker:
             await self.store.scrub()
         except StorageUnavailable as error:
             log.warning("the log of the database is not emptied: %s", error)
+
+    def _on_fault(self, channel: str, why: str) -> None:
+        self._faults.labels(channel, why).inc()
 
     def _index(self, channel: Channel, address: str) -> bytes:
         return contacts.address_index(self.keyring, channel.name, address)

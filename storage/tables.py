@@ -116,18 +116,23 @@ lanes = Table(
     Column("until", Moment),  # when the lease runs out (database clock)
     Column("not_before", Moment, nullable=False),  # the earliest next send
     Column("closed_at", Moment),  # blocked by the person
-    Column("knocked_at", Moment),  # told by template that a message waits
+    Column("knocked_at", Moment),  # told by template that a message waits, or tried to
     _index_where("lanes", "not_before", "closed_at IS NULL"),
 )
 
 # What became of messages that were sent, for providers that tell later. Kept for some days.
+#
+# A knock (the template that says that a message waits) has its row, too: `part` is KNOCK, `outbox_id` the message it
+# was sent for, `case_message_id` what staff wrote there. Its status tells of the knock, never of the message. A knock
+# that was not even taken is there as "failed", under an id of ours.
+KNOCK = -1
 deliveries = Table(
     "deliveries",
     metadata,
     Column("message_index", Bytes, primary_key=True),  # KeyRing.index("delivery", channel, provider's id)
     Column("contact_id", Id(), ForeignKey("contacts.id", ondelete="CASCADE"), nullable=False, index=True),
     Column("outbox_id", Id(), nullable=False),  # the row may be gone
-    Column("part", Integer, nullable=False),  # of a message that went as several
+    Column("part", Integer, nullable=False),  # of a message that went as several; or KNOCK
     Column("case_message_id", Id(), index=True),
     Column("status", String, nullable=False),  # sent, delivered, read, failed
     Column("at", Moment, nullable=False, index=True),

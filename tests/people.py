@@ -54,7 +54,7 @@ class Pulled:
     async def send(self, address: str, message: Message) -> str:  # noqa: ARG002 as the port has it
         raise AssertionError("a page is not sent to")
 
-    async def knock(self, address: str, language: str) -> None:  # noqa: ARG002 as the port has it
+    async def knock(self, address: str, language: str) -> str:  # noqa: ARG002 as the port has it
         raise AssertionError("a page is not sent to")
 
     async def fetch(self, file_ref: str) -> bytes:
@@ -96,9 +96,10 @@ class Pushed:
         self.messages.append(message)
         return f"id-{len(self.sent)}"
 
-    async def knock(self, address: str, language: str) -> None:
+    async def knock(self, address: str, language: str) -> str:
         self._turn_out(f"knock {address}")
         self.knocks.append((address, language))
+        return f"knock-{len(self.knocks)}"
 
     async def fetch(self, file_ref: str) -> bytes:
         self.fetched.append(file_ref)

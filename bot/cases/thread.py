@@ -9,10 +9,11 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import Connection, Row, select
+from sqlalchemy import ColumnElement, Connection, Row, select
 
 from bot.cases import filing
 from storage import tables
+from storage.tables import KNOCK
 
 if TYPE_CHECKING:
     from bot.cases.desk import Desk
@@ -63,8 +64,9 @@ class Part:
 class Message:
     """One message. `said` is what was said, `story` the answers by name, `event` what the system notes.
 
-    `at` is the day alone where `day_only`. `fate`, of words of staff: "mailbox", "waits" (for the window, or the
-    lane), "sent", "delivered", "read", "failed", or "" when nothing is known.
+    `at` is the day alone where `day_only`. `fate`, of words of staff: "mailbox", "waits" (in the lane), "told" (it
+    waits for the person to write: a knock told them so), "untold" (as that, and the knock failed), "sent", "delivered",
+    "read", "failed", or "" when nothing is known.
     """
 
     id: str
@@ -146,8 +148,18 @@ def staff_names(conn: Connection, ids: Iterable[uuid.UUID | None]) -> dict[uuid.
 
 def became(conn: Connection, case_message_ids: Iterable[uuid.UUID]) -> dict[uuid.UUID, str]:
     """What providers told of words of staff: id of the case's message → the last status known."""
-    ids = list(case_message_ids)
-    rows = conn.execute(select(DELIVERIES).where(DELIVERIES.c.case_message_id.in_(ids)).order_by(DELIVERIES.c.at))
+    return _last(conn, case_message_ids, DELIVERIES.c.part != KNOCK)
+
+
+def knocked(conn: Connection, case_message_ids: Iterable[uuid.UUID]) -> dict[uuid.UUID, str]:
+    """As `became`, of the knocks sent for them: "told" or "untold"."""
+    statuses = _last(conn, case_message_ids, DELIVERIES.c.part == KNOCK)
+    return {one: "untold" if status == "failed" else "told" for one, status in statuses.items()}
+
+
+def _last(conn: Connection, case_message_ids: Iterable[uuid.UUID], which: ColumnElement[bool]) -> dict[uuid.UUID, str]:
+    theirs = DELIVERIES.c.case_message_id.in_(list(case_message_ids))
+    rows = conn.execute(select(DELIVERIES).where(theirs, which).order_by(DELIVERIES.c.at))
     return {row.case_message_id: row.status for row in rows}
 
 
@@ -210,9 +222,13 @@ def _fates(desk: "Desk", row: Row[Any], opened: Iterable[tuple[Row[Any], Mapping
     found = {one: "mailbox" if where == "mailbox" else "" for one, where in to.items()}
     if row.contact_id is None:
         return found
-    found |= {one: "sent" for one, where in to.items() if where == "chat"}
+    found |= {one: "sent" for one, where in to.items() if where == "chat"} | became(desk.conn, to)
     columns = (OUTBOX.c.case_message_id, OUTBOX.c.gave_up_at, OUTBOX.c.sent_at)
     waits = select(*columns).where(OUTBOX.c.contact_id == row.contact_id, OUTBOX.c.case_message_id.in_(to))
-    for one in desk.conn.execute(waits):
-        found[one.case_message_id] = "failed" if one.gave_up_at else "sent" if one.sent_at else "waits"
-    return {**found, **became(desk.conn, to)}
+    told = knocked(desk.conn, to)
+    for one in desk.conn.execute(waits):  # one that came back waits, though it was sent before
+        if one.gave_up_at:
+            found[one.case_message_id] = "failed"
+        elif not one.sent_at:
+            found[one.case_message_id] = told.get(one.case_message_id, "waits")
+    return found

@@ -46,6 +46,10 @@ class GiveUp(Exception):
     """This message can never be sent; the lane goes on with the next."""
 
 
+class BadTemplate(GiveUp):
+    """As `GiveUp`, and it is the template's fault: operators must look after it."""
+
+
 class Blocked(Exception):
     """The person blocked us or is gone: the lane closes, they are left in peace."""
 
@@ -74,8 +78,10 @@ class Incoming(Struct, frozen=True):
     what the channel's `fetch` will be asked with (`heard.file` then has kind and seconds). `cursor` acknowledges
     all that was said up to it.
 
-    `start`: the word a link carried (`/start kayes`), with `Heard("start")`. `at`: when it was said, from a provider
-    that dates leavings, too (`Post.leave`).
+    `start`: the word a link carried (`/start kayes`), with `Heard("start")`.
+
+    `said_at`: when it was said, as the provider tells (UTC): the window counts from there, and a leaving that is later
+    wins (`Post.leave`). Providers deliver some messages hours late. None, or a time to come: now.
     """
 
     address: str
@@ -85,7 +91,7 @@ class Incoming(Struct, frozen=True):
     cursor: int | None = None
     file_ref: str = ""
     start: str = ""
-    at: datetime | None = None
+    said_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -219,8 +225,11 @@ class Channel(Protocol):
         """
         ...
 
-    async def knock(self, address: str, language: str) -> None:
-        """Tell by template that a message waits, to somebody who wrote too long ago. Raises as `send` does."""
+    async def knock(self, address: str, language: str) -> str:
+        """Tell by template that a message waits, to somebody who wrote too long ago.
+
+        Returns and raises as `send` does; `BadTemplate` too.
+        """
         ...
 
     async def fetch(self, file_ref: str) -> bytes:

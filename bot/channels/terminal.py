@@ -42,7 +42,7 @@ class Terminal:
         self._show(shown(message))
         return ""
 
-    async def knock(self, address: str, language: str) -> None:  # noqa: ARG002 - as the port has it
+    async def knock(self, address: str, language: str) -> str:  # noqa: ARG002 - as the port has it
         raise GiveUp("a screen is always open")
 
     async def fetch(self, file_ref: str) -> bytes:  # noqa: ARG002 - as the port has it

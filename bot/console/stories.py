@@ -82,6 +82,8 @@ OUTCOMES = {
 FATES = {
     "mailbox": N_("attend : son numéro l'ouvre"),
     "waits": N_("en route"),
+    "told": N_("attend que la personne écrive : on le lui a signalé"),
+    "untold": N_("attend que la personne écrive : on n'a pas pu le lui signaler"),
     "sent": N_("envoyé"),
     "delivered": N_("remis"),
     "read": N_("lu"),

@@ -75,6 +75,33 @@ async def test_the_end_of_the_window_is_kept_per_contact(house):
     assert (await house.contact("ali", house.phone)).window_until is None
 
 
+async def test_the_window_counts_from_when_it_was_said(house):
+    """Delivered hours late, it ends sooner; what a newer word opened stays open; a time to come is none."""
+
+    async def end(ago):
+        await house.hear("awa", "carnet", channel=house.windowed, said_at=house.now - timedelta(hours=ago))
+        return ((await house.contact("awa", house.windowed)).window_until - house.now) / timedelta(hours=1)
+
+    assert [await end(ago) for ago in (5, 7, 30, 2, -3, 1)] == [19, 19, 19, 22, 24, 24]
+
+
+async def test_who_is_heard_a_day_late_is_knocked_for_once_and_answered_when_they_write(house, lanes):
+    """Nothing is handed over, nothing tried in vain; each further late word changes nothing."""
+    house.inbox.lease = lanes.lease
+    for ago in (27, 26, 25):
+        await house.hear("awa", "carnet", channel=house.windowed, said_at=house.now - timedelta(hours=ago))
+        assert house.results[-1].pushes
+        assert house.results[-1].due is None
+        awa = (await house.contact("awa", house.windowed)).id
+        await lanes._serve(awa)
+        assert await unserved(house, lanes) == []
+    assert (house.windowed.sent, len(house.windowed.knocks)) == ([], 1)
+    await house.hear("awa", "un", channel=house.windowed, said_at=house.now)
+    await lanes._serve(awa)
+    assert len(sent(house.windowed, "awa")) == await house.count(OUTBOX) == 5
+    assert len(house.windowed.knocks) == 1
+
+
 async def test_when_the_window_is_over_the_lane_waits_and_knocks_once(house, lanes):
     """Nothing is tried, nothing is lost; one template, in their language; when they write all goes out in order."""
     awa = await write(house, "awa", "carnet")

@@ -8,8 +8,8 @@ import pytest
 from bot import deliveries as module
 from bot.cases.desk import Desk
 from bot.cases.may import Staff
-from bot.cases.thread import became
-from bot.channels.base import Blocked, Closed, Fault, GiveUp, Retry, Status
+from bot.cases.thread import became, messages
+from bot.channels.base import BadTemplate, Blocked, Closed, Fault, GiveUp, Retry, Status
 from bot.deliveries import Deliveries
 from bot.outbox import Lanes
 from storage import tables
@@ -18,6 +18,7 @@ from tests.people import House, real_library
 OUTBOX, LANES, CONTACTS, DELIVERIES, PAUSES = (
     tables.outbox, tables.lanes, tables.contacts, tables.deliveries, tables.pauses,
 )  # fmt: skip
+KNOCK = tables.KNOCK
 READER = Staff("", "Mariam", "supervisor")
 
 
@@ -29,13 +30,18 @@ def house(store, keyring):
 
 
 @pytest.fixture
+def faults():
+    return []
+
+
+@pytest.fixture
 def lanes(house):
     return Lanes(house.store, house.keyring, {"windowed": house.windowed, "phone": house.phone})
 
 
 @pytest.fixture
-async def deliveries(house, lanes):
-    made = Deliveries(house.store, house.keyring, serve=lanes.serve)
+async def deliveries(house, lanes, faults):
+    made = Deliveries(house.store, house.keyring, serve=lanes.serve, on_fault=lambda *told: faults.append(told))
     yield made
     await made.stop()
     await lanes.stop()
@@ -167,6 +173,169 @@ async def test_one_that_fails_again_and_again_is_given_up(house, lanes, deliveri
     await deliveries.status(house.windowed, "id-1", Status("failed", Retry(0)))
     (row,) = await house.rows(OUTBOX)
     assert (row.sent_at, row.gave_up_at is not None) == (None, True)
+
+
+async def test_a_fault_told_by_a_status_counts_once(house, lanes, deliveries, faults):
+    await lanes._serve(await write(house, "awa", "carnet"))
+    told = [deliveries.status(house.windowed, "id-1", Status("failed", Fault("payment", 40))) for _ in range(3)]
+    await asyncio.gather(*told)
+    assert faults == [("windowed", "payment")]
+
+
+# ---------------------------------------------------------------- knocks
+
+
+async def change(house, statement):
+    await house.store.run(lambda conn: conn.execute(statement))
+
+
+def an_hour_ago():
+    return datetime.now(UTC) - timedelta(hours=1)
+
+
+async def parked(house, lanes, address="awa"):
+    """Somebody who wrote too long ago, and was knocked for."""
+    who = await write(house, address, "carnet")
+    await change(house, CONTACTS.update().values(window_until=an_hour_ago()))
+    await lanes._serve(who)
+    return who
+
+
+async def days_later(house, lanes, who, days):
+    """Whether they are knocked for again."""
+    for moment in (OUTBOX.c.due_at, CONTACTS.c.window_until, LANES.c.knocked_at, DELIVERIES.c.at):
+        for row in await house.rows(moment.table):
+            earlier = getattr(row, moment.name) - timedelta(days=days)
+            this = moment.table.update().where(next(iter(moment.table.primary_key)) == row[0])
+            await change(house, this.values({moment.name: earlier}))
+    before = len(house.windowed.knocks)
+    found = await house.store.read(lambda conn: lanes.desk.unserved(conn, "windowed", 9))
+    await lanes._serve(who)
+    assert (found == [who]) == (len(house.windowed.knocks) > before)
+    return bool(found)
+
+
+async def test_a_knock_is_known_by_its_id(house, lanes, deliveries):
+    """It arrived: nothing follows from that. What it told of still waits."""
+    awa = await parked(house, lanes)
+    (row,), (waits,) = await house.rows(DELIVERIES), await house.rows(OUTBOX)
+    assert (row.part, row.outbox_id, row.status) == (KNOCK, waits.id, "sent")
+    for kind in ("sent", "delivered", "read"):
+        await deliveries.status(house.windowed, "knock-1", Status(kind))
+    assert await statuses(house) == ["read"]
+    assert (await house.rows(OUTBOX)) == [waits]
+    assert not await days_later(house, lanes, awa, 2)
+
+
+async def test_a_knock_for_somebody_who_is_gone_closes_their_lane(house, lanes, deliveries):
+    awa = await parked(house, lanes)
+    await deliveries.status(house.windowed, "knock-1", Status("failed", Blocked()))
+    assert (await house.contact("awa", house.windowed)).blocked
+    assert (await house.count(OUTBOX), await house.count(LANES, LANES.c.closed_at.is_not(None))) == (0, 1)
+    assert not await days_later(house, lanes, awa, 2)
+
+
+@pytest.mark.parametrize("why", [GiveUp(), BadTemplate(), Closed(), Retry(2), Fault("payment", 1)])
+async def test_a_knock_that_failed_is_tried_again_in_its_time(house, lanes, deliveries, why):
+    """A day later, not at once; not for ever; and no more once one arrived."""
+    awa = await parked(house, lanes)
+    (before,) = await house.rows(OUTBOX)
+    await deliveries.status(house.windowed, "knock-1", Status("failed", why))
+    await lanes.quiet()
+    await change(house, PAUSES.update().values(not_before=an_hour_ago()))
+    assert await house.rows(OUTBOX) == [before]
+    assert not await days_later(house, lanes, awa, 0.9)
+    assert await days_later(house, lanes, awa, 0.2)
+    await deliveries.status(house.windowed, "knock-2", Status("failed", why))
+    await change(house, PAUSES.update().values(not_before=an_hour_ago()))
+    assert await days_later(house, lanes, awa, 1.1)
+    await deliveries.status(house.windowed, "knock-3", Status("delivered"))
+    assert not await days_later(house, lanes, awa, 1.1)
+
+
+async def test_nobody_is_knocked_for_in_vain_for_ever(house, lanes, deliveries):
+    awa = await parked(house, lanes)
+    await deliveries.status(house.windowed, "knock-1", Status("failed", GiveUp()))
+    assert not await days_later(house, lanes, awa, 15)
+
+
+@pytest.mark.parametrize("outcome", [GiveUp(), Closed()])
+async def test_a_knock_that_was_not_even_taken_is_tried_again_as_well(house, lanes, outcome):
+    house.windowed.outcomes["knock awa"] = [outcome]
+    awa = await parked(house, lanes)
+    assert await statuses(house) == ["failed"]
+    assert not await days_later(house, lanes, awa, 0.9)
+    assert await days_later(house, lanes, awa, 0.2)
+
+
+async def test_a_template_in_trouble_is_told_to_operators(house, faults, deliveries):
+    """By a status, or at once."""
+    channels = {"windowed": house.windowed}
+    lanes = Lanes(house.store, house.keyring, channels, on_fault=lambda *told: faults.append(told))
+    await parked(house, lanes)
+    await deliveries.status(house.windowed, "knock-1", Status("failed", BadTemplate()))
+    house.windowed.outcomes["knock ali"] = [BadTemplate()]
+    await parked(house, lanes, "ali")
+    assert faults == [("windowed", "template")] * 2
+
+
+async def test_what_is_told_of_a_knock_touches_no_message(house, lanes, deliveries):
+    """They answered it: what waited is on its way when the knock is told to be read, or to have failed."""
+    for address, status in (("awa", Status("read")), ("ali", Status("failed", Retry(0)))):
+        who = await parked(house, lanes, address)
+        await write(house, address, "un")
+        await lanes._serve(who)
+        kept = await house.count(OUTBOX, OUTBOX.c.sent_at.is_not(None))
+        await deliveries.status(house.windowed, f"knock-{len(house.windowed.knocks)}", status)
+        await lanes.quiet()
+        assert await house.count(OUTBOX, OUTBOX.c.sent_at.is_not(None)) == kept
+        assert sent(house, address) == ["Quoi ?", "Dit : un", "Quoi ?"]
+
+
+async def test_the_desk_sees_that_an_answer_waits_and_what_became_of_the_knock(store, keyring):
+    """Never that the answer was read: the template was."""
+    house = House(store, keyring, real_library())
+    house.now = datetime.now(UTC) - timedelta(seconds=1)
+    lanes = Lanes(store, keyring, {"windowed": house.windowed})
+    deliveries = Deliveries(store, keyring, serve=lanes.serve)
+    await house.consent("awa", house.windowed)
+    await write(house, "awa", "personne", "autre chose", "Six mois.")
+    awa = (await house.contact("awa", house.windowed)).id
+    await lanes._serve(awa)
+    (case,) = await house.rows(tables.cases)
+
+    def desk(conn):
+        return Desk(conn, keyring, READER, house.now)
+
+    async def fate():
+        thread = await store.run(lambda conn: messages(desk(conn), case))
+        return next(one.fate for one in thread if one.author == "staff")
+
+    await store.run(lambda conn: desk(conn).answer(case.reference, "Venez jeudi.", real_library()))
+    assert await fate() == "waits"
+    await lanes._serve(awa)
+    assert await fate() == "sent"
+    answer = f"id-{len(house.windowed.sent)}"
+    await deliveries.status(house.windowed, answer, Status("failed", Closed()))
+    await lanes.quiet()
+    assert await fate() == "told"
+    for kind in ("delivered", "read"):
+        await deliveries.status(house.windowed, "knock-1", Status(kind))
+        assert await fate() == "told"
+    await change(house, LANES.update().values(knocked_at=None))
+    await lanes._serve(awa)
+    await deliveries.status(house.windowed, "knock-2", Status("failed", GiveUp()))
+    assert await fate() == "untold"
+    house.now = datetime.now(UTC)
+    await write(house, "awa", "Oui.")
+    await lanes._serve(awa)
+    assert await fate() == "sent"
+    last = max(number for number, (_, text) in enumerate(house.windowed.sent, 1) if "Venez jeudi." in text)
+    await deliveries.status(house.windowed, f"id-{last}", Status("read"))
+    assert await fate() == "read"
+
+
+# ---------------------------------------------------------------- the rest
 
 
 async def test_an_erased_person_leaves_no_delivery(store, keyring):

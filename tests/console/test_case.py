@@ -227,7 +227,7 @@ async def test_an_answer_may_wait_for_the_person(office):
 
 
 async def test_what_became_of_an_answer_stands_below_it(office):
-    """In its lane, taken, told by the provider, given up; nothing when the person is gone."""
+    """In its lane, knocked for, taken, told by the provider, given up; nothing when the person is gone."""
     house = office.house
     reference = await ordinary(house)
     b, _, _ = await page(office, reference)
@@ -241,14 +241,15 @@ async def test_what_became_of_an_answer_stands_below_it(office):
 
     mine = outbox.c.id == row.id
     assert await shown(outbox.update().where(mine).values(attempts=0)) == ["en route"]
+    told = {"contact_id": row.contact_id, "outbox_id": row.id, "case_message_id": row.case_message_id, "at": house.now}
+    knock = tables.deliveries.insert().values(message_index=b"k", part=tables.KNOCK, status="read", **told)
+    assert await shown(knock) == ["attend que la personne écrive : on le lui a signalé"]
     assert await shown(outbox.update().where(mine).values(gave_up_at=house.now)) == [
         "pas remis : la personne ne l&#39;a pas reçu"
     ]
     assert await shown(outbox.delete().where(mine)) == ["envoyé"]
-    told = {"contact_id": row.contact_id, "outbox_id": row.id, "part": 0, "case_message_id": row.case_message_id}
-    assert await shown(tables.deliveries.insert().values(message_index=b"x", status="read", at=house.now, **told)) == [
-        "lu"
-    ]
+    taken = tables.deliveries.insert().values(message_index=b"x", part=0, status="read", **told)
+    assert await shown(taken) == ["lu"]
     assert await shown(tables.contacts.delete()) == []
 
 

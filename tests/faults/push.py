@@ -45,7 +45,8 @@ class Push:
 
     async def stop(self) -> None: ...
 
-    async def knock(self, address: str, language: str) -> None: ...
+    async def knock(self, address: str, language: str) -> str:
+        raise GiveUp(f"{address} {language}")
 
     async def fetch(self, file_ref: str) -> bytes:
         raise GiveUp(file_ref)

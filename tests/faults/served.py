@@ -9,6 +9,7 @@ import asyncio
 import inspect
 import itertools
 import json
+import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -46,6 +47,7 @@ PATIENCE = 30.0  # seconds for anything to happen; a test that needs them has fa
 LAST_RETRY = 0.5  # seconds in a hurry: doubled on and on, the waits of one who meets eight faults in a row add up to 25
 BEGINS = 1_795_425_451  # Telegram's date of nobody's first word
 MEMBERS = {"kicked": "member", "member": "kicked"}  # what the bot was before
+_BEGAN = int(time.time()) - 3600  # when people began to write
 _numbers = itertools.count(1000)
 
 
@@ -105,7 +107,7 @@ def _content(chat: int, *, voice: str = "", photo: str = "", contact: str = "", 
 
 def message(address: str, number: int, *, text: str = "", tap: str = "", voice: str = "") -> dict[str, Any]:
     """A message as it stands in a delivery of WhatsApp: the `number`-th thing this person says."""
-    given = {"from": address, "id": f"wamid.{address}.{number}", "timestamp": str(1_795_000_000 + number)}
+    given = {"from": address, "id": f"wamid.{address}.{number}", "timestamp": str(_BEGAN + number)}
     if voice:
         return {**given, "type": "audio", "audio": {"id": voice, "mime_type": "audio/ogg; codecs=opus", "voice": True}}
     if tap:

@@ -255,7 +255,30 @@ async def test_statuses_three_times_and_in_any_order_are_as_once(database_url, k
         await segin.settled()
         found = await segin.read(lambda conn: contents(conn, keyring))
     assert found["heard"] == len(said)
-    assert found["statuses"] == [("delivered", 1), ("failed", 1), ("read", 6)]
+    assert found["statuses"] == [("delivered", 1), ("failed", 1), ("read", 6), ("sent", 1)], "the last is the knock"
     waiting = [person[6] for person in found["people"]]
     assert [len(lane) for lane in waiting if lane] == [1], "what failed waits; nothing else does"
     assert len(graph.sent) == 9, "eight messages, and one knock"
+
+
+@pytest.mark.usefixtures("fast")
+async def test_what_comes_a_day_late_is_answered_by_a_knock(database_url, keyring, library):
+    """No free words are tried; when the person writes, the answer goes out."""
+    who, day = "15550100001", 24 * 3600
+    async with (
+        FakeGraph(rates=False, window=True) as graph,
+        Served(database_url, keyring, library, lambda: [whatsapp(graph.url)]) as segin,
+    ):
+        late = message(who, 1, text="bonjour")
+        late["timestamp"] = str(int(late["timestamp"]) - day)
+        for _ in range(2):
+            assert await segin.whatsapp(json.dumps(delivery(messages(late))).encode()) == 200
+            await segin.settled()
+            assert [one.kind for one in graph.sent] == ["template"]
+        graph.wrote(who)
+        await segin.say("whatsapp", int(who), 2, text="menu")
+        await segin.settled()
+        kinds = [one.kind for one in graph.sent]
+        assert len(kinds) > 2
+        assert kinds.count("template") == 1
+        graph.must_be_content()

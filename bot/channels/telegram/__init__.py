@@ -309,7 +309,7 @@ class Telegram:
             self._unanswered.discard(address)
         return str(sent.message_id) if sent is not None else ""
 
-    async def knock(self, address: str, language: str) -> None:  # noqa: ARG002 - as the port has it
+    async def knock(self, address: str, language: str) -> str:  # noqa: ARG002 - as the port has it
         """Never asked: `window` is None."""
         raise Closed("Telegram has no templates")
 

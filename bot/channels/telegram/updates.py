@@ -173,7 +173,7 @@ def _message(message: _Message, body: bytes) -> Arrived:
             heard=heard,
             file_ref=file_ref,
             start=start,
-            at=_moment(message.date),
+            said_at=_moment(message.date),
         )
     )
 

@@ -130,7 +130,7 @@ class WebChat:
         """Nothing is pushed: the browser asks (`pulls`)."""
         raise NotImplementedError("the web chat is pulled from")
 
-    async def knock(self, address: str, language: str) -> None:
+    async def knock(self, address: str, language: str) -> str:
         """As `send`."""
         raise NotImplementedError("the web chat is pulled from")
 

@@ -113,8 +113,8 @@ class WhatsApp:
             raise GiveUp("there is nothing to say")
         return await self._sent(address, shaped(message, self._words))
 
-    async def knock(self, address: str, language: str) -> None:
-        await self._sent(address, {"type": "template", "template": as_json(template_for(language))})
+    async def knock(self, address: str, language: str) -> str:
+        return await self._sent(address, {"type": "template", "template": as_json(template_for(language))})
 
     async def fetch(self, file_ref: str) -> bytes:
         return await self._graph.file(file_ref)

@@ -6,7 +6,7 @@ that tells later what became of a message. Their own words are never passed on: 
 
 from dataclasses import dataclass
 
-from bot.channels.base import Blocked, Closed, Fault, GiveUp, Retry
+from bot.channels.base import BadTemplate, Blocked, Closed, Fault, GiveUp, Retry
 
 LONGEST = 600.0  # seconds between two tries for one person
 PAUSE = 2.0  # seconds for which nothing is sent once the number was too fast
@@ -128,6 +128,8 @@ def typed(meant: Meaning, code: int = 0, *, tries: int = 0, after: float = 0.0) 
             return Closed()
         case "blocked":
             return Blocked()
+        case "template":
+            return BadTemplate(f"error {code}")
         case "fault":
             return Fault(meant.why, max(after, meant.after))
         case _:

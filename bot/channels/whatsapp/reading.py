@@ -11,6 +11,7 @@ by which this business alone knows them.
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 
 from bot.channels.base import Incoming, Status
 from bot.channels.whatsapp import limits
@@ -83,7 +84,8 @@ def _messages(value: Json, found: Walk) -> Iterator[tuple[int, Incoming]]:
             found.passed_over += 1
             continue
         heard, ref = _heard(message)
-        yield _moment(message), Incoming(address, message_id, heard, file_ref=ref)
+        moment = _moment(message)
+        yield moment, Incoming(address, message_id, heard, file_ref=ref, said_at=_said_at(moment))
 
 
 def _address(message: Json, people: list[Json]) -> str:
@@ -104,6 +106,11 @@ def _moment(message: Json) -> int:
     """Seconds since 1970; what has none keeps its place at the beginning."""
     said = _word(message.get("timestamp"))
     return int(said) if re.fullmatch(r"[0-9]{1,12}", said) else 0
+
+
+def _said_at(moment: int) -> datetime | None:
+    """None for what can't be a time of theirs: ten digits reach from 2001 to 2286."""
+    return datetime.fromtimestamp(moment, UTC) if len(str(moment)) == 10 else None  # noqa: PLR2004
 
 
 def _heard(message: Json) -> tuple[Heard, str]:

@@ -80,9 +80,9 @@ async def test_each_update_is_answered_with_200_and_heard_once():
 def test_words_and_leavings_have_their_dates_and_taps_have_none():
     """Of a tap only the message above it has one: that is ours, and old."""
     arrived = {name: read(json.dumps(PAYLOADS[name]["update"]).encode()) for name in ("photo", "blocked", "tap")}
-    assert arrived["photo"].incoming.at == datetime.fromtimestamp(1795425514, UTC)
+    assert arrived["photo"].incoming.said_at == datetime.fromtimestamp(1795425514, UTC)
     assert arrived["blocked"].gone_at == datetime.fromtimestamp(1795425451, UTC)
-    assert arrived["tap"].incoming.at is None
+    assert arrived["tap"].incoming.said_at is None
 
 
 @pytest.mark.parametrize("date", [None, 0, -5, "soon", "1795425514", 10**10, 10**30, 1.5, 1e9, True, [], {"a": 1}])
@@ -90,7 +90,7 @@ def test_whatever_stands_for_a_date_the_rest_is_read(date):
     photo, blocked = (deepcopy(PAYLOADS[name]["update"]) for name in ("photo", "blocked"))
     photo["message"]["date"] = blocked["my_chat_member"]["date"] = date
     heard, gone = (read(json.dumps(one).encode()) for one in (photo, blocked))
-    assert (heard.incoming.heard.kind, heard.incoming.at) == ("photo", None)
+    assert (heard.incoming.heard.kind, heard.incoming.said_at) == ("photo", None)
     assert (gone.gone, gone.gone_at) == (ADDRESS, None)
 
 

@@ -13,6 +13,7 @@ import asyncio
 import hashlib
 import itertools
 import json
+import re
 import time
 from collections import defaultdict, deque
 from collections.abc import Callable, Iterable
@@ -25,7 +26,7 @@ from tests.channels.whatsapp.deliveries import PHONE_ID, SECRET
 
 TOKEN, VERIFY = "EAAG-a-token-that-must-not-leak", "verify me"
 WINDOW, PAIR_EVERY, PAIR_BURST, A_SECOND = 24 * 3600, 6.0, 45, 80
-TEXT, BUTTON_BODY, LIST_BODY = 4096, 1024, 4096
+TEXT, BUTTON_BODY, LIST_BODY, PARAMETER = 4096, 1024, 4096, 1024
 
 
 # ---------------------------------------------------------------- how a send may end
@@ -87,6 +88,8 @@ class FakeGraph:
         self.violations: list[str] = []
         self.files: dict[str, bytes] = {}
         self.file_ends: deque[object] = deque()  # how the next downloads end: Raw, RESET, CUT
+        # as the organisation submitted them: name and language → variables
+        self.templates = {("message_waiting", "fr"): 0, ("message_waiting", "en"): 0}
         self.tokens_seen: list[str] = []
         self.requests = 0
         self._ends: deque[object] = deque()
@@ -232,7 +235,21 @@ class FakeGraph:
 
     def _look(self, content: dict[str, Any]) -> web.Response | None:
         wrong = "; ".join(_wrong(content))
-        return self._violation(wrong) if wrong else None
+        if wrong:
+            return self._violation(wrong)
+        return self._look_at_template(content["template"]) if content["type"] == "template" else None
+
+    def _look_at_template(self, template: dict[str, Any]) -> web.Response | None:
+        """That it was approved in this language, has these variables, and that what fills them is allowed."""
+        variables = self.templates.get((template["name"], template["language"]["code"]))
+        given = _parameters(template)
+        if variables is None:
+            return self._violation("no such template in this language", 132001)
+        if len(given) != variables:
+            return self._violation(f"{len(given)} parameters for {variables} variables", 132000)
+        if any(re.search(r"[\n\r\t]| {5}", one) for one in given):
+            return self._violation("a parameter of several lines, or with gaps", 132018)
+        return None
 
     # ------------------------------------------------------------ files
 
@@ -304,13 +321,31 @@ def _wrong(content: dict[str, Any]) -> Iterable[str]:
         case "text":
             yield from _length("text", content["text"]["body"], TEXT)
         case "template":
-            template = content["template"]
-            if not template["name"] or not template["language"]["code"]:
-                yield "a template without name or language"
+            yield from _wrong_template(content["template"])
         case "interactive":
             yield from _wrong_interactive(content["interactive"])
         case other:
             yield f"type {other}"
+
+
+def _wrong_template(template: dict[str, Any]) -> Iterable[str]:
+    if not template["name"] or not template["language"]["code"]:
+        yield "a template without name or language"
+    if more := template.keys() - {"name", "language", "components"}:
+        yield f"a template with {more}"
+    components = template.get("components", [])
+    if [one["type"] for one in components] not in ([], ["body"]):  # all that Segin's may have
+        yield "components"
+    for component in components:
+        for one in component["parameters"]:
+            if not isinstance(one, dict) or one.keys() != {"type", "text"} or one["type"] != "text":
+                yield "a parameter that is no text"
+            else:
+                yield from _length("a parameter", one["text"], PARAMETER)
+
+
+def _parameters(template: dict[str, Any]) -> list[str]:
+    return [one["text"] for component in template.get("components", ()) for one in component["parameters"]]
 
 
 def _wrong_interactive(interactive: dict[str, Any]) -> Iterable[str]:

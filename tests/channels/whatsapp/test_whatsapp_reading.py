@@ -1,6 +1,7 @@
 """Every recorded delivery becomes what stands beside it; nothing in a delivery can raise."""
 
 import json
+from datetime import UTC, datetime
 
 import pytest
 
@@ -91,6 +92,17 @@ def test_messages_of_one_delivery_are_heard_as_they_were_written():
     given = [text("1", "c", "m3", 3), text("1", "a", "m1", 1), text("1", "b1", "m2", 2), text("1", "b2", "m4", 2)]
     found = walk(delivery(messages(given[0]), messages(*given[1:])), PHONE_ID)
     assert [one.heard.text for one in found.messages] == ["a", "b1", "b2", "c"]
+
+
+def test_when_it_was_said_is_told():
+    """Unless that can't be: the clock of whoever hears it counts then."""
+    stamps = ["1795000000", 1_795_000_000, "", "soon", None, "0", "-5", "17", "1795000000000", "9" * 12, 1.5, True, [1]]
+    given = [text("1", "a", f"m{number}") | {"timestamp": stamp} for number, stamp in enumerate(stamps)]
+    heard = {one.message_id: one.said_at for one in walk(delivery(messages(*given)), PHONE_ID).messages}
+    when = datetime(2026, 11, 18, 11, 6, 40, tzinfo=UTC)
+    assert heard == dict.fromkeys(heard) | {"m0": when, "m1": when}
+    del given[0]["timestamp"]
+    assert walk(delivery(messages(given[0])), PHONE_ID).messages[0].said_at is None
 
 
 def test_a_wrong_error_code_gives_up_on_that_message_alone():

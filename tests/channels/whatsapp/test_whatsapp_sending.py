@@ -6,13 +6,13 @@ import random
 
 import pytest
 
-from bot.channels.base import Blocked, Closed, Fault, GiveUp, Retry
+from bot.channels.base import BadTemplate, Blocked, Closed, Fault, GiveUp, Retry
 from bot.channels.fitting import fit
 from bot.channels.rates import WHATSAPP, NotYet, Rates
 from bot.channels.whatsapp import WhatsApp, limits
 from bot.channels.whatsapp.errors import MEANINGS
 from bot.channels.whatsapp.shaping import shaped, unique, units
-from bot.channels.whatsapp.templates import ANSWERS, TEMPLATES
+from bot.channels.whatsapp.templates import ANSWERS, TEMPLATES, VARIABLE, Template, as_json
 from bot.dialogue.model import Button, Message
 from tests.channels.whatsapp.fake_graph import (
     CUT,
@@ -166,25 +166,86 @@ async def test_a_thousand_messages_of_any_length_keep_the_limits(channel, graph)
 async def test_knocking_sends_the_template_of_the_language(channel, graph, language, code):
     await channel.knock(AWA, language)
     assert graph.sent[0].content["template"] == {"name": "message_waiting", "language": {"code": code}}
+    graph.must_be_content()
+
+
+async def test_knocking_gives_the_providers_id(channel, graph):
+    assert await channel.knock(AWA, "fr") == graph.sent[0].id
 
 
 async def test_a_template_that_is_not_taken_is_told_to_operators(channel, graph, caplog):
     for code in (132000, 132001, 132007, 132015, 132016):
         graph.next(Error(code))
-        with pytest.raises(GiveUp):
+        with pytest.raises(BadTemplate):
             await channel.knock(AWA, "fr")
         assert f"error {code}" in caplog.text
     assert AWA not in caplog.text
 
 
+# Ours have no variables: whatever filled them would stand on a phone that is shared. An organisation may have one
+# approved that has some, such as the day its office is closed.
+CLOSED = Template("office_closed", "fr", "Bonjour. Le bureau de {{1}} est fermé {{2}}. Nous vous écrirons ensuite.")
+
+
 def test_templates_are_as_the_provider_takes_them():
-    """Utility: up to 1024 letters, a button up to 25, no variable at either end."""
-    for template in TEMPLATES.values():
+    """Utility: up to 1024 letters, a button up to 25; variables are numbered from 1 and stand at neither end."""
+    for template in (*TEMPLATES.values(), CLOSED):
         assert 0 < len(template.text) <= 1024
+        assert len(template.button) <= 25
+        assert [int(one) for one in VARIABLE.findall(template.text)] == list(range(1, template.variables + 1))
+        assert template.text.count("{{") == template.text.count("}}") == template.variables
         assert not template.text.startswith("{{")
-        assert template.text.count("{{") == len(template.parameters)
-        assert 0 < len(template.button) <= 25
+        assert not template.text.rstrip(".!? ").endswith("}}")
+    assert [one.variables for one in (*TEMPLATES.values(), CLOSED)] == [0, 0, 2]
     assert {"Lire", "Read"} == ANSWERS
+
+
+async def send_template(channel, template):
+    return await channel._sent(AWA, {"type": "template", "template": template})
+
+
+async def test_a_template_with_parameters_goes_as_the_provider_takes_it(channel, graph):
+    """In their order, as text, one line each."""
+    graph.templates["office_closed", "fr"] = 2
+    message_id = await send_template(channel, as_json(CLOSED, "Kayes\n\tville", "jeudi      et\r\nvendredi"))
+    assert graph.sent[0].id == message_id
+    parameters = [{"type": "text", "text": "Kayes ville"}, {"type": "text", "text": "jeudi et vendredi"}]
+    assert graph.sent[0].content["template"] == {
+        "name": "office_closed",
+        "language": {"code": "fr"},
+        "components": [{"type": "body", "parameters": parameters}],
+    }
+    graph.must_be_content()
+
+
+@pytest.mark.parametrize("parameters", [(), ("Kayes",), ("Kayes", "jeudi", "vendredi"), ("Kayes", " \n")])
+def test_a_template_is_not_sent_with_too_few_or_too_many(parameters):
+    with pytest.raises(ValueError, match="2 variables"):
+        as_json(CLOSED, *parameters)
+
+
+@pytest.mark.parametrize(
+    ("code", "given"),
+    [
+        (132001, {"name": "office_open"}),
+        (132001, {"language": {"code": "en"}}),
+        (132000, {"components": []}),
+        (132000, {"components": [{"type": "body", "parameters": [{"type": "text", "text": "Kayes"}]}]}),
+        (132018, {"components": [{"type": "body", "parameters": [{"type": "text", "text": "a\nb"}] * 2}]}),
+        (132018, {"components": [{"type": "body", "parameters": [{"type": "text", "text": "a     b"}] * 2}]}),
+        (100, {"components": [{"type": "body", "parameters": ["Kayes", "jeudi"]}]}),
+        (100, {"components": [{"type": "body", "parameters": [{"type": "text", "text": ""}] * 2}]}),
+        (100, {"components": [{"type": "header", "parameters": [{"type": "text", "text": "a"}] * 2}]}),
+    ],
+)
+async def test_the_pretended_provider_looks_at_templates(channel, graph, caplog, code, given):
+    """What it is asked to check, it finds."""
+    graph.templates["office_closed", "fr"] = 2
+    with pytest.raises(BadTemplate if code > 100 else GiveUp, match=f"error {code}"):
+        await send_template(channel, as_json(CLOSED, "Kayes", "jeudi") | given)
+    assert graph.violations
+    assert not graph.sent
+    assert (f"error {code}" in caplog.text) == (code > 100)
 
 
 # ---------------------------------------------------------------- what their answers mean
