@@ -64,22 +64,29 @@ def arriving(conversation: Conversation, link: Link) -> Conversation:
 def follow(library: Library, before: Conversation, turn: Turn, link: Link) -> tuple[Turn, Heard | None]:
     """The turn with what the link says kept, told or dropped, and what is to be heard next, as if it had been said."""
     after, word = turn.conversation, link.region or link.word or str(before.facts.get(LINK, ""))
-    at_menu = bool(after.frames) and (after.top.flow, after.top.step) == MENU
-    on_the_way = not before.frames or LINK in before.facts or word in library.directory.regions
-    turn = replace(turn, conversation=_with(after, word if on_the_way and after.frames and not at_menu else ""))
+    if not (word or link.language) or not after.frames:
+        return replace(turn, conversation=_with(after, "")), None
+    at_menu = (after.top.flow, after.top.step) == MENU
+    first_questions = len(after.frames) == 1 and after.top.flow == MENU[0] and not at_menu
+    if word in library.directory.regions:
+        now, on_the_way = at_menu or bool(link.region and not first_questions), True
+    else:
+        now, on_the_way = at_menu and bool(word), not before.frames or LINK in before.facts
+    turn = replace(turn, conversation=_with(after, word if on_the_way and not now else ""))
     tap = _language_tap(library, after, link.language)
     if tap:  # the greeting stands in the question that is passed over
         return replace(turn, says=(Say(Text(key="words:link_hello")),)), Heard("tap", tap=tap)
-    if not (at_menu and word):
-        return turn, None
-    shows_menu = bool(turn.passed) and turn.passed[-1] == "/".join(MENU)
-    if word in library.directory.regions:
-        told = Say(Text(key="words:link_region", values={"region": Text(key=f"regions:{word}")}))
-        place = len(turn.says) - shows_menu
-        return replace(turn, says=(*turn.says[:place], told, *turn.says[place:])), None
-    return replace(turn, says=turn.says[:-1] if shows_menu else turn.says), Heard(
-        "text", text=word
-    )  # not the menu, too
+    return _told(library, turn, word) if now else (turn, None)
+
+
+def _told(library: Library, turn: Turn, word: str) -> tuple[Turn, Heard | None]:
+    """A region is spoken of above what is asked; a word is heard instead of showing the menu."""
+    menu = bool(turn.passed) and turn.passed[-1] == "/".join(MENU)
+    if word not in library.directory.regions:
+        return replace(turn, says=turn.says[:-1] if menu else turn.says), Heard("text", text=word)
+    place = len(turn.says) - 1 if menu else 0
+    told = Say(Text(key="words:link_region", values={"region": Text(key=f"regions:{word}")}))
+    return replace(turn, says=(*turn.says[:place], told, *turn.says[place:])), None
 
 
 def joined(first: Turn, then: Turn) -> Turn:

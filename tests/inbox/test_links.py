@@ -119,7 +119,7 @@ async def test_whoever_waits_for_the_region_is_asked_no_more(house, link):
 
 
 async def test_a_story_loses_nothing(house, link):
-    """Its question comes again; what was told stays; they hear of the region at the menu."""
+    """Its question comes again below the region; what was told stays."""
     await house.consent("awa")
     asked = await house.talk("awa", "start", "plainte", "oui", "1", "2", "Le guichet, à Kayes")
     before = (await house.contact("awa")).conversation
@@ -127,11 +127,17 @@ async def test_a_story_loses_nothing(house, link):
     told = await link("awa")
     after = (await house.contact("awa")).conversation
     assert after.frames == before.frames
-    assert texts(told)[-1] == texts(asked)[-1]
+    assert texts(told)[-2:] == [REGION, texts(asked)[-1]]
     assert after.facts["region"] == "kayes"
+    assert texts(await house.talk("awa", "aide", "menu")) == ["Que voulez-vous faire ?"]
+
+
+async def test_in_distress_nobody_speaks_of_a_region_that_waits(house, link):
+    """A newcomer who scanned, and then says what is graver: the region is told of at the menu, no earlier."""
+    await link("awa")
+    told = await house.talk("awa", "français", "je veux mourir")
+    assert (await house.contact("awa")).conversation.top.flow == "distress"
     assert REGION not in texts(told)
-    told = await house.talk("awa", "menu")
-    assert texts(told)[-2:] == [REGION, "Que voulez-vous faire ?"]
 
 
 @pytest.mark.parametrize(
