@@ -17,7 +17,7 @@ from bot.dialogue import matching
 from bot.dialogue.flow import Library
 from bot.dialogue.leading import MENU
 from bot.dialogue.letters import spellings
-from bot.dialogue.model import Conversation, Heard, Say, Text, Turn
+from bot.dialogue.model import Conversation, Frame, Heard, Say, Text, Turn
 from bot.dialogue.steps.choose import ChooseLanguage
 
 LINK = "link"  # the fact
@@ -55,10 +55,18 @@ def read(library: Library, heard: Heard, start: str) -> tuple[Heard, Link]:
 
 
 def arriving(conversation: Conversation, link: Link) -> Conversation:
-    """Who comes by a link of a region lives or arrives there: nobody asks again."""
+    """Who comes by a link of a region lives or arrives there: nobody asks again, and a list on the way moves there."""
     if not link.region:
         return conversation
-    return replace(conversation, facts={**conversation.facts, "region": link.region})
+    frames = tuple(_moved(frame, link.region) for frame in conversation.frames)
+    return replace(conversation, frames=frames, facts={**conversation.facts, "region": link.region})
+
+
+def _moved(frame: Frame, region: str) -> Frame:
+    if frame.answers.get("region") in (None, region):
+        return frame
+    elsewhere = {name: value for name, value in frame.answers.items() if name != "cercle"}
+    return replace(frame, answers={**elsewhere, "region": region})
 
 
 def follow(library: Library, before: Conversation, turn: Turn, link: Link) -> tuple[Turn, Heard | None]:

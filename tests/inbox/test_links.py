@@ -118,6 +118,18 @@ async def test_whoever_waits_for_the_region_is_asked_no_more(house, link):
     assert texts(told)[-1].startswith("Quel métier")
 
 
+async def test_a_list_on_the_way_is_of_the_region_they_name(house):
+    """They are told that the region is noted: the list below may not be of another one. The trade stays."""
+    await house.consent("awa")
+    asked = await house.talk("awa", "start", "formations", "Sikasso", "couture", "20 ans")
+    assert "dans votre région : Sikasso" in texts(asked)[-1]
+    told = await house.talk("awa", "retour", "20 ans", "menu kayes")
+    assert texts(told)[0] == REGION
+    assert "dans votre région : Kayes" in texts(told)[-1]
+    answers = (await house.contact("awa")).conversation.top.answers
+    assert (answers["region"], answers["age"]) == ("kayes", 20)
+
+
 async def test_a_story_loses_nothing(house, link):
     """Its question comes again below the region; what was told stays."""
     await house.consent("awa")
