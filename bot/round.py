@@ -280,14 +280,17 @@ class Round:
         """One turn; what it needs is read in this transaction, and it is taken again."""
         if not writable:
             raise Unwritable
-        turn, world = self._take(contact, contact.conversation, heard, self.world)
-        if not (start or led.LINK in contact.conversation.facts):
+        heard, link = led.read(self.library, heard, start)
+        before = led.arriving(contact.conversation, link)
+        turn, world = self._take(contact, before, heard, self.world)
+        if link == led.Link() and led.LINK not in before.facts:
             return turn, world
-        turn, word = led.follow(self.library, contact.conversation, turn, start)
-        if not word:
-            return turn, world
-        more, world = self._take(contact, turn.conversation, Heard("text", text=word), world)
-        return led.joined(turn, more), world
+        turn, then = led.follow(self.library, before, turn, link)
+        while then is not None:
+            here = turn.conversation
+            more, world = self._take(contact, here, then, world)
+            turn, then = led.follow(self.library, here, led.joined(turn, more), led.Link())
+        return turn, world
 
     def _take(self, contact: Contact, talk: Conversation, heard: Heard, world: World) -> tuple[Turn, World]:
         for _ in range(MAX_NEEDS):

@@ -6,12 +6,15 @@ import threading
 from dataclasses import replace
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
+from urllib.parse import parse_qs, urlsplit
 
 import pytest
 import zxingcpp
 from PIL import Image, ImageFont
 
 from bot.__main__ import parser
+from bot.dialogue import led
+from bot.dialogue.model import Heard
 from bot.library import files, load
 from bot.poster import DoesNotFit, NoLetter, Poster, draw, pdf, png
 from bot.poster.sheet import A4, FONT, Sheet, dots, has
@@ -151,12 +154,15 @@ def test_each_channel_that_is_set_up_in_every_required_language(tmp_path, capsys
     arguments = "--bot-name", "@SeginBot", "--number", "+999 76 00 00 00", "--region", "kayes"
     assert segin_poster(tmp_path, *arguments, public_url="https://segin.example.org/") == 0
     links = {
-        "telegram": "https://t.me/SeginBot?start=kayes",
-        "whatsapp": "https://wa.me/99976000000?text=menu",
-        "web": "https://segin.example.org/",
+        "telegram-fr": "https://t.me/SeginBot?start=kayes",
+        "telegram-en": "https://t.me/SeginBot?start=kayes-en",
+        "whatsapp-fr": "https://wa.me/99976000000?text=Menu%20Kayes",
+        "whatsapp-en": "https://wa.me/99976000000?text=Menu%20Kayes%20English",
+        "web-fr": "https://segin.example.org/?start=kayes",
+        "web-en": "https://segin.example.org/?start=kayes-en",
     }
-    languages = load.build(files.read_folder(ROOT)).library.required
-    wanted = {f"segin-{channel}-{code}-kayes": link for channel, link in links.items() for code in languages}
+    wanted = {f"segin-{page}-kayes": link for page, link in links.items()}
+    assert load.build(files.read_folder(ROOT)).library.required == ("fr", "en")
     assert {name: read((tmp_path / f"{name}.png").read_bytes()) for name in wanted} == {
         name: [link] for name, link in wanted.items()
     }
@@ -166,9 +172,33 @@ def test_each_channel_that_is_set_up_in_every_required_language(tmp_path, capsys
     assert set(capsys.readouterr().out.split()) == {str(path) for path in tmp_path.iterdir()}
 
 
-def test_the_word_that_whatsapp_brings_leads_to_the_menu():
+def test_the_word_that_whatsapp_brings_leads_to_the_menu(tmp_path, said):
     library = load.build(files.read_folder(ROOT)).library
     assert "menu" in library.vocabulary.menu
+    assert segin_poster(tmp_path, "--number", "+999 76 00 00 00", "--language", "fr") == 0
+    assert [poster.link for poster in said] == ["https://wa.me/99976000000?text=menu"]
+
+
+@pytest.mark.parametrize("language", ["fr", "en", "bm"])
+@pytest.mark.parametrize("region", ["", "kayes", "tombouctou", "gao", "menaka"])
+def test_every_link_says_the_same_in_every_channel(tmp_path, said, language, region):
+    """What a code brings along is read by Segin, also where WhatsApp's are words."""
+    library = load.build(files.read_folder(ROOT)).library
+    arguments = "--bot-name", "SeginBot", "--number", "+999 76 00 00 00", "--language", language
+    arguments += ("--region", region) if region else ()
+    assert segin_poster(tmp_path, *arguments, public_url="https://segin.example.org") == 0
+    wanted = led.Link(region=region, language="" if language == "fr" else language)
+    for poster in said:
+        query = parse_qs(urlsplit(poster.link).query)
+        heard, link = led.read(library, Heard("text", text=query.get("text", [""])[0]), query.get("start", [""])[0])
+        assert link == wanted, poster.link
+        assert heard.kind == "start" or "wa.me" not in poster.link or wanted == led.Link()
+
+
+def test_typed_by_hand_a_link_is_short(tmp_path, said):
+    arguments = "--bot-name", "SeginBot", "--number", "99976000000", "--language", "en", "--region", "kayes"
+    assert segin_poster(tmp_path, *arguments, public_url="https://segin.example.org") == 0
+    assert [poster.shown for poster in said] == ["t.me/SeginBot?start=kayes", "wa.me/99976000000", "segin.example.org"]
 
 
 @pytest.fixture
@@ -316,7 +346,7 @@ def bot_api():
 
 def test_telegram_is_asked_for_the_name_of_the_bot(tmp_path, bot_api, said):
     assert segin_poster(tmp_path, telegram_token="1:secret", telegram_api_url=bot_api) == 0
-    assert {poster.link for poster in said} == {"https://t.me/SeginMaliBot"}
+    assert [poster.link for poster in said] == ["https://t.me/SeginMaliBot", "https://t.me/SeginMaliBot?start=en"]
 
 
 @pytest.mark.parametrize("url", ["", "http://127.0.0.1:9"])

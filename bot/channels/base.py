@@ -8,6 +8,7 @@ Whoever calls `send`, `knock` or `fetch` has seen to the rest: messages fit the 
 (`fitting.fit`), `rates` was asked, one message at a time is under way for an address.
 """
 
+import re
 from collections.abc import AsyncIterator, Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -19,6 +20,7 @@ from msgspec import Struct
 from bot.channels.rates import Rates
 from bot.dialogue.model import Heard, Message
 
+START = re.compile(r"[A-Za-z0-9_-]{1,64}")  # what a link may carry: what Telegram allows, for all channels
 SEND_TIMEOUT = 20.0  # seconds a send may take before it is broken off and tried again; the lane's lease is longer
 
 
@@ -78,7 +80,8 @@ class Incoming(Struct, frozen=True):
     what the channel's `fetch` will be asked with (`heard.file` then has kind and seconds). `cursor` acknowledges
     all that was said up to it.
 
-    `start`: the word a link carried (`/start kayes`), with `Heard("start")`.
+    `start`: the word a link carried (`/start kayes`), with `Heard("start")`. A link that is typed ("Menu Kayes") comes
+    as text: `dialogue.led` reads it, whatever the channel.
 
     `said_at`: when it was said, as the provider tells (UTC): the window counts from there, and a leaving that is later
     wins (`Post.leave`). Providers deliver some messages hours late. None, or a time to come: now.

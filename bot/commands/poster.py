@@ -5,15 +5,16 @@ import asyncio
 import re
 import sys
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from urllib.parse import quote
 
 import msgspec
 
-from bot.channels.base import Blocked, Fault, GiveUp, Retry
+from bot.channels.base import START, Blocked, Fault, GiveUp, Retry
 from bot.channels.telegram.calls import Calls, Trouble, told
-from bot.channels.telegram.limits import API_URL, START, TOKEN
+from bot.channels.telegram.limits import API_URL, TOKEN
+from bot.dialogue import led
 from bot.dialogue.flow import Library
 from bot.dialogue.letters import spellings
 from bot.dialogue.model import SOURCE_LANGUAGE
@@ -53,7 +54,7 @@ def add_to(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> N
     parser.add_argument(
         "--language", action="append", metavar="CODE", help="may be repeated (default: each required one)"
     )
-    parser.add_argument("--region", metavar="KEY", help="such as kayes; the link of Telegram carries it")
+    parser.add_argument("--region", metavar="KEY", help="such as kayes; every link carries it")
     parser.add_argument("--bot-name", metavar="NAME", help="name of the bot (default: Telegram is asked)")
     parser.add_argument("--number", help="WhatsApp number people write to, with the code of the country")
     parser.add_argument("--to", type=Path, metavar="FOLDER", default=Path("posters"), help="default: posters")
@@ -71,9 +72,9 @@ def run(settings: Settings, given: argparse.Namespace) -> int:
         place = _place(built, given.region)
         made = {
             f"segin-{link.channel}-{language}" + (f"-{given.region}" if given.region else ""): poster_of(
-                built.library, link, language, place
+                built.library, _leading(built, link, given.region or "", language), language, place
             )
-            for link in _links(settings, given, built)
+            for link in _links(settings, given)
             for language in languages
         }
         contents = {f"{name}.{kind}": content for name, poster in made.items() for kind, content in _files(poster)}
@@ -170,8 +171,8 @@ def _place(built: load.Built, region: str | None) -> str:
 # ---------------------------------------------------------------- links
 
 
-def _links(settings: Settings, given: argparse.Namespace, built: load.Built) -> list[Link]:
-    """One for each channel that is wanted. Raises `CannotDraw`."""
+def _links(settings: Settings, given: argparse.Namespace) -> list[Link]:
+    """One for each channel that is wanted, to its front door. Raises `CannotDraw`."""
     set_up = {
         "telegram": bool(given.bot_name or settings.telegram_token),
         "whatsapp": bool(given.number),
@@ -186,18 +187,38 @@ def _links(settings: Settings, given: argparse.Namespace, built: load.Built) -> 
         )
     made = {
         "telegram": lambda: _telegram(settings, given),
-        "whatsapp": lambda: _whatsapp(given.number, built),
+        "whatsapp": lambda: _whatsapp(given.number),
         "web": lambda: _web(settings.public_url),
     }
     return [made[name]() for name in wanted]
+
+
+def _leading(built: load.Built, link: Link, region: str, language: str) -> Link:
+    """The link with the region, and with the language unless that is French: whoever takes out a phone before a page in
+    French, which hangs everywhere, may still want another, and is asked.
+
+    WhatsApp's brings words along that their sender sees, also where there is nothing to say: else nothing is sent.
+    Typed by hand, a link should be short; only Telegram's has its region there.
+    """
+    library = built.library
+    language = "" if library is None or language == SOURCE_LANGUAGE else language
+    carried = led.start_of(region, language)
+    if link.channel == "whatsapp":
+        words = led.typed_of(library, region, language) if library and carried else next(_menu_words(built))
+        return replace(link, address=f"{link.address}?text={quote(words)}")
+    if not carried:
+        return link
+    if not START.fullmatch(carried):
+        raise CannotDraw(f"a link carries 1 to 64 letters of A-Z, a-z, 0-9, _ and -, not {carried!r}")
+    shown = f"{link.shown}?start={region}" if region and link.channel == "telegram" else link.shown
+    return replace(link, address=f"{link.address}?start={carried}", shown=shown)
 
 
 def _telegram(settings: Settings, given: argparse.Namespace) -> Link:
     name = given.bot_name.removeprefix("@") if given.bot_name else _bot_name(settings)
     if not BOT_NAME.fullmatch(name):
         raise CannotDraw("a bot's name has 4 to 32 letters of A-Z, a-z, 0-9 and _, such as SeginBot")
-    shown = f"t.me/{name}?start={given.region}" if given.region else f"t.me/{name}"
-    return Link("telegram", f"https://{shown}", shown)
+    return Link("telegram", f"https://t.me/{name}", f"t.me/{name}")
 
 
 def _bot_name(settings: Settings) -> str:
@@ -223,16 +244,13 @@ async def _ask(token: str, api_url: str) -> str:
     return me.username if isinstance(me, _Me) else ""
 
 
-def _whatsapp(number: str | None, built: load.Built) -> Link:
-    """The code brings a word along, ready to be sent: it leads to the menu from wherever somebody was."""
+def _whatsapp(number: str | None) -> Link:
     if not number:
         raise CannotDraw("a poster for WhatsApp needs --number, with the code of the country")
     digits = re.sub(r"[\s().-]", "", number).removeprefix("+")
     if not NUMBER.fullmatch(digits):
         raise CannotDraw(f"--number takes a number that begins with the code of the country, not {number!r}")
-    shown = f"wa.me/{digits}"  # without the word: less to type
-    word = next(_menu_words(built))
-    return Link("whatsapp", f"https://{shown}?text={quote(word)}", shown)
+    return Link("whatsapp", f"https://wa.me/{digits}", f"wa.me/{digits}")
 
 
 def _menu_words(built: load.Built) -> Iterator[str]:

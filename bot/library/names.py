@@ -161,6 +161,8 @@ WORDS: dict[str, tuple[str, ...]] = {
     "service_unsure": ("seen",),
     "service_verified": ("year",),
     "service_unverified": ("year",),
+    "link_region": ("region",),
+    "link_hello": (),
     "poster_title": (),
     "poster_invitation": (),
     "poster_telegram": (),

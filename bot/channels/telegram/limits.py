@@ -24,7 +24,6 @@ API_URL = re.compile(r"https?://[A-Za-z0-9.-]+(:[0-9]{1,5})?(/[A-Za-z0-9._~/-]*)
 TOKEN = re.compile(r"[A-Za-z0-9:_-]+")
 SECRET = re.compile(r"[A-Za-z0-9_-]{1,256}")
 SECRET_HEADER = "X-Telegram-Bot-Api-Secret-Token"  # noqa: S105 - the name of a header
-START = re.compile(r"[A-Za-z0-9_-]{1,64}")  # what a link t.me/<bot>?start=… may carry
 DATE = re.compile(rb"[1-9][0-9]{0,9}")  # seconds since 1970; 0 is none
 COMMAND = re.compile(r"/([A-Za-z0-9_]{1,32})(?:@[A-Za-z0-9_]+)?(?:\s+(.*))?", re.DOTALL)
 

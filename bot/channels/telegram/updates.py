@@ -11,8 +11,8 @@ from datetime import UTC, datetime
 import msgspec
 from msgspec import Struct, field
 
-from bot.channels.base import Incoming
-from bot.channels.telegram.limits import COMMAND, DATE, FILE, START
+from bot.channels.base import START, Incoming
+from bot.channels.telegram.limits import COMMAND, DATE, FILE
 from bot.dialogue.model import MAX_TAP_BYTES, File, Heard, Place
 
 MAX_SECONDS = 24 * 3600  # of a sound; a higher figure is no figure

@@ -170,6 +170,7 @@ class WebChat:
                     heard=given.heard,
                     body=given.body,
                     cursor=given.cursor if token is not None else None,
+                    start=given.start,
                 ),
             )
         except NotTaken as error:

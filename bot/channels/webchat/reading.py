@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 import filetype
 from aiohttp import web
 
+from bot.channels.base import START
 from bot.channels.pictures import NoPicture, cleaned
 from bot.dialogue.model import MAX_TAP_BYTES, File, Heard, Place
 
@@ -67,6 +68,7 @@ class Given:
     heard: Heard
     body: bytes | None
     cursor: int | None
+    start: str = ""  # what a link carried
 
 
 def language_of(request: web.Request) -> str:
@@ -147,7 +149,8 @@ def _cursor(value: object) -> int:
 def _read_json(body: bytes) -> Given:
     given = _object(body)
     cursor = _cursor(given["cursor"]) if given.get("cursor") is not None else None
-    return Given(_id(given.get("id")), _heard(given), None, cursor)
+    heard = _heard(given)
+    return Given(_id(given.get("id")), heard, None, cursor, _start(given.get("start")) if heard.kind == "start" else "")
 
 
 def _heard(given: dict[str, object]) -> Heard:
@@ -165,6 +168,11 @@ def _heard(given: dict[str, object]) -> Heard:
             return Heard("location", place=Place(_degrees(given, "latitude", 90), _degrees(given, "longitude", 180)))
         case _:
             raise NotTaken(400, "unknown kind", "words:not_handled")
+
+
+def _start(carried: object) -> str:
+    """What the link carried; nonsense in it must not keep anybody from beginning."""
+    return carried if isinstance(carried, str) and START.fullmatch(carried) else ""
 
 
 def _text(text: object) -> str:

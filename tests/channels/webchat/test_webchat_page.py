@@ -548,6 +548,47 @@ async def test_a_person_whom_the_server_forgot_begins_anew(page, post):
     await expect(page.get_by_text("Toujours là ?")).to_be_visible()
 
 
+async def test_a_link_is_followed_once(browser, post, server):
+    """A reload, a bookmark, an installed app don't lead there again; whoever scans again is led again."""
+    async with opened(browser, server.make_url("/").update_query(start="kayes-en")) as page:
+        await expect(page.locator(".choice")).to_have_count(2)
+        assert [one.start for one in post.heard] == ["kayes-en"]
+        assert await page.evaluate("location.pathname + location.search") == "/"
+        assert await page.evaluate("history.length") <= 2  # a blank tab, and this
+        await page.reload()
+        await write(page, "Bonjour")
+        await until(lambda: texts(post) == ["Bonjour"])
+        assert [one.start for one in post.heard] == ["kayes-en", ""]
+        await page.goto(str(server.make_url("/").update_query(start="gao")))
+        await until(lambda: [one.start for one in post.heard] == ["kayes-en", "", "gao"])
+        assert [one.heard.kind for one in post.heard] == ["start", "text", "start"]
+
+
+@pytest.mark.parametrize(
+    "query", ["start=", "start=k/y", "start=%3Cb%3E", f"start={'x' * 65}", "restart=kayes", "a&b=c"]
+)
+async def test_a_link_that_says_nothing_is_an_ordinary_visit(browser, post, server, query):
+    async with opened(browser, f"{server.make_url('/')}?{query}") as page:
+        await expect(page.locator(".choice")).to_have_count(2)
+        assert [(one.heard.kind, one.start) for one in post.heard] == [("start", "")]
+        assert await page.evaluate("location.search") == ""
+        await page.goto(f"{server.make_url('/')}?{query}")
+        await expect(page.locator(".choice")).to_have_count(2)
+        await asyncio.sleep(0.3)
+        assert len(post.heard) == 1
+
+
+async def test_a_link_opened_without_a_network_is_followed_later(page, post, server):
+    await until_async(lambda: page.evaluate("navigator.serviceWorker.controller !== null"))
+    await page.context.set_offline(True)
+    await page.goto(str(server.make_url("/").update_query(start="kayes")))
+    await expect(page.locator(".choice")).to_have_count(2)
+    await page.reload()
+    assert [one.start for one in post.heard] == [""]
+    await page.context.set_offline(False)
+    await until(lambda: [one.start for one in post.heard] == ["", "kayes"])
+
+
 async def test_two_tabs_are_one_chat(page, post):
     other = await page.context.new_page()
     await other.goto(page.url)

@@ -93,6 +93,23 @@ async def test_start_is_answered_with_what_waits(client, post):
     assert post.heard[0].cursor is None
 
 
+@pytest.mark.parametrize("carried", ["kayes", "kayes-en", "plainte", "x" * 64])
+async def test_a_start_brings_what_the_link_carried(client, post, carried):
+    assert (await say(client, "start", start=carried)).status == 200
+    assert (post.heard[0].heard, post.heard[0].start) == (Heard("start"), carried)
+
+
+@pytest.mark.parametrize("nonsense", ["", "x" * 65, "k/y", "kayes\n", "é", "<b>", 7, True, None, ["kayes"], {}])
+async def test_nonsense_in_a_link_keeps_nobody_from_beginning(client, post, nonsense):
+    assert (await say(client, "start", start=nonsense)).status == 200
+    assert (post.heard[0].heard, post.heard[0].start) == (Heard("start"), "")
+
+
+async def test_only_a_start_carries_anything(client, post):
+    assert (await say(client, text="Bonjour", start="kayes")).status == 200
+    assert post.heard[0].start == ""
+
+
 @pytest.mark.parametrize(
     ("fields", "heard"),
     [

@@ -68,8 +68,8 @@ const Line = {
       headers['X-Cursor'] = String(cursor);
       if (entry.seconds) headers['X-Seconds'] = String(entry.seconds);
     } else {
-      const { id, kind, text, tap, latitude, longitude } = entry;
-      body = JSON.stringify({ id, kind, text, tap, latitude, longitude, cursor });
+      const { id, kind, text, tap, latitude, longitude, start } = entry;
+      body = JSON.stringify({ id, kind, text, tap, latitude, longitude, start, cursor });
     }
     let response;
     let text;

@@ -14,7 +14,15 @@ function queue(given, answered, chosen) {
 }
 
 function begin() {
-  if (!Store.state.log.length) queue({ kind: 'start' });
+  const start = carried();
+  if (start || !Store.state.log.length) queue({ kind: 'start', start });
+}
+
+// What the link of a poster says, once: the address is the plain one from here on, also for a reload.
+function carried() {
+  const found = /[?&]start=([A-Za-z0-9_-]{1,64})(&|$)/.exec(location.search);
+  if (location.search) history.replaceState(null, '', location.pathname);
+  return found ? found[1] : undefined;
 }
 
 // Nothing of the chat stays on this phone, and the screen says nothing about it.
