@@ -61,7 +61,15 @@ class Worker:
             store, keyring, channels, on_fault=lambda channel, why: self._faults.labels(channel, why).inc()
         )
         self.deliveries = Deliveries(store, keyring, serve=self.lanes.serve)
-        self.attachments = Attachments(store, keyring, channels, most_bytes=settings.file_mb * 1024 * 1024)
+        self.attachments = Attachments(
+            store,
+            keyring,
+            channels,
+            most_bytes=settings.file_mb * 1024 * 1024,
+            shelf=self.shelf,
+            clock=clock,
+            serve=self.lanes.serve,
+        )
         self.pages = News(store)
         self.followups = Followups(store, keyring, self.shelf, clock=clock)
         self.counts = StepCounts(store, clock=clock)

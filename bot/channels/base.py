@@ -46,6 +46,10 @@ class GiveUp(Exception):
     """This message can never be sent; the lane goes on with the next."""
 
 
+class TooBig(GiveUp):
+    """This file is larger than may be fetched."""
+
+
 class Blocked(Exception):
     """The person blocked us or is gone: the lane closes, they are left in peace."""
 
@@ -218,5 +222,5 @@ class Channel(Protocol):
         ...
 
     async def fetch(self, file_ref: str) -> bytes:
-        """The bytes of a file. Raises `Retry`, `GiveUp` (too big, gone) or `Fault`."""
+        """The bytes of a file. Raises `Retry`, `GiveUp` (gone; `TooBig`) or `Fault`."""
         ...

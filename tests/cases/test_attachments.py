@@ -13,6 +13,7 @@ from bot.cases.desk import Desk, NoSuchCase
 from bot.cases.may import Staff
 from bot.channels.base import Fault, GiveUp, Retry
 from bot.dialogue.model import File, Heard
+from bot.library.shelf import Shelf
 from storage import Store, tables
 from tests.people import OGG, House, real_library
 
@@ -27,9 +28,17 @@ def house(store, keyring):
     return House(store, keyring)
 
 
+def fetching(house, store=None):
+    """What fetches files for a house; on another `store`, a second worker."""
+    shelf, channels = Shelf(fixed=house.library), {"phone": house.phone}
+    return Attachments(
+        store or house.store, house.keyring, channels, most_bytes=100_000, shelf=shelf, clock=lambda: house.now
+    )
+
+
 @pytest.fixture
 async def fetcher(house):
-    made = Attachments(house.store, house.keyring, {"phone": house.phone}, most_bytes=100_000)
+    made = fetching(house)
     yield made
     await made.stop()
 
@@ -109,7 +118,7 @@ async def test_a_repeat_is_fetched_once(house, fetcher):
 async def test_a_draft_that_is_filed_before_its_bytes_came(store, keyring):
     """The case has a fetch of its own, sealed under its key; of an anonymous one nothing leads to the person."""
     house = House(store, keyring, real_library())
-    fetcher = Attachments(store, keyring, {"phone": house.phone}, most_bytes=100_000)
+    fetcher = fetching(house)
     house.phone.files["ref-1"] = OGG
     await house.talk("awa", "start", "français", "regarder", "plainte", "oui", "1", "non", "Kayes", channel=house.phone)
     await send(house, "awa")
@@ -127,7 +136,7 @@ async def test_a_draft_that_is_filed_before_its_bytes_came(store, keyring):
 async def test_filed_while_it_is_being_fetched(store, keyring):
     """What comes for the draft is dropped; the case's own fetch brings it."""
     house = House(store, keyring, real_library())
-    fetcher = Attachments(store, keyring, {"phone": house.phone}, most_bytes=100_000)
+    fetcher = fetching(house)
     await house.talk("awa", "start", "français", "regarder", "plainte", "oui", "1", "non", "Kayes", channel=house.phone)
     await send(house, "awa")
     began, goes_on = asyncio.Event(), asyncio.Event()
@@ -152,7 +161,7 @@ async def test_filed_while_it_is_being_fetched(store, keyring):
 async def test_an_erase_calls_it_off(store, keyring):
     """A draft nobody filed goes with the person, also while it is on its way."""
     house = House(store, keyring, real_library())
-    fetcher = Attachments(store, keyring, {"phone": house.phone}, most_bytes=100_000)
+    fetcher = fetching(house)
     await house.talk("awa", "start", "français", "regarder", "plainte", "oui", "1", "non", "Kayes", channel=house.phone)
     await send(house, "awa")
     assert await house.count(FETCHES) == 1
@@ -253,7 +262,7 @@ async def test_a_worker_that_died_leaves_it_to_another(house, fetcher, database_
     await a_case(house)
     (late,) = await house.store.run(lambda conn: fetcher._lease(conn, 4))
     with Store(database_url, busy_seconds=5) as second:
-        other = Attachments(second, house.keyring, {"phone": house.phone}, most_bytes=100_000)
+        other = fetching(house, second)
         await fetch(other)
         assert house.phone.fetched == []
         await house.store.run(lambda conn: conn.execute(FETCHES.update().values(until=PAST)))
@@ -269,7 +278,7 @@ async def test_many_files_through_two_workers_are_fetched_once_each(house, fetch
     for n in range(12):
         await a_case(house, f"p{n}", ref=f"ref-{n}")
     with Store(database_url, busy_seconds=5) as second:
-        other = Attachments(second, house.keyring, {"phone": house.phone}, most_bytes=100_000)
+        other = fetching(house, second)
         fetcher.start()
         other.start()
         async with asyncio.timeout(60):
