@@ -22,7 +22,7 @@ MAX_BYTES = 300_000_000  # while one is opened; drawing it anew takes up to 65 M
 MAX_SCANS = 200  # each may draw a whole JPEG once more; those of its thumbnails count, too
 
 # Bytes for each pixel that is decoded, as measured: what the decoder of a format keeps beside the picture.
-COSTS = {"JPEG": 4, "MPO": 4, "PNG": 4, "GIF": 4, "BMP": 4, "HEIF": 6, "TIFF": 10, "WEBP": 12}
+COSTS = {"JPEG": 5, "MPO": 5, "PNG": 5, "GIF": 5, "BMP": 5, "HEIF": 6, "TIFF": 10, "WEBP": 14}
 FORMATS = tuple(name for name in COSTS if name != "MPO")  # that is a JPEG with more of them behind it
 ALPHA = 4  # more bytes for each pixel: the picture is copied whole before it is made smaller
 
