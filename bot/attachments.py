@@ -5,24 +5,31 @@ worker at a time has a fetch (a lease, with a fence); after a crash any worker t
 went meanwhile (an erase, a draft that was filed) is dropped: the case has a fetch of its own.
 
 What a file is, its bytes say. Pictures are drawn anew, without place and phone. What is too large, gone or
-unreadable stays as a row without bytes: staff see that it could not be fetched.
+unreadable stays as a row without bytes: staff see why, and in the same transaction the person is told in their chat,
+where it may be written into. An anonymous case knows nobody who could be told.
 """
 
 import asyncio
 import contextlib
 import logging
 import uuid
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import filetype
-from sqlalchemy import Connection, Row, delete, or_, select, update
+from sqlalchemy import Connection, Row, delete, func, or_, select, update
 
-from bot.channels.base import Channel, Fault, GiveUp, Retry
-from bot.channels.pictures import NoPicture, cleaned
-from bot.contacts import CONTACTS
+from bot import contacts
+from bot.cases import telling
+from bot.cases.filing import TOO_LARGE, UNCLEAN
+from bot.channels.base import Channel, Fault, GiveUp, Retry, TooBig
+from bot.channels.pictures import NoPicture, TooLarge, cleaned, is_picture
+from bot.contacts import CONTACTS, Contact
+from bot.dialogue.model import Say, Text
+from bot.inbox import utc_now
+from bot.library.shelf import Shelf
 from bot.round import place_of
 from storage import DataKey, KeyRing, Store, Tampered, database_now, tables
 from storage import Unavailable as StorageUnavailable
@@ -50,11 +57,29 @@ class Wanted:
     tries: int
 
 
-class Attachments:
-    """Fetches what channels only told of. `most_bytes`: what is larger is not kept."""
+class NotKept(GiveUp):
+    """Its bytes came, but they can't be kept as they are, nor be cleaned."""
 
-    def __init__(self, store: Store, keyring: KeyRing, channels: Mapping[str, Channel], *, most_bytes: int) -> None:
+
+class Attachments:
+    """Fetches what channels only told of. `most_bytes`: what is larger is not kept.
+
+    `serve` is told, after the commit, whose lane has a new message.
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        keyring: KeyRing,
+        channels: Mapping[str, Channel],
+        *,
+        most_bytes: int,
+        shelf: Shelf,
+        clock: Callable[[], datetime] = utc_now,
+        serve: Callable[[uuid.UUID, str], None] = lambda _contact_id, _channel: None,
+    ) -> None:
         self.store, self.keyring, self.channels, self.most_bytes = store, keyring, channels, most_bytes
+        self.shelf, self.clock, self.serve = shelf, clock, serve
         self._fetching: set[asyncio.Task[None]] = set()
         self._looker: asyncio.Task[None] | None = None
         self._news = asyncio.Event()
@@ -110,7 +135,9 @@ class Attachments:
     async def _fetch(self, wanted: Wanted) -> None:
         try:
             outcome = await self._bytes(wanted)
-            await self.store.run(lambda conn: self._mark(conn, wanted, outcome))
+            told = await self.store.run(lambda conn: self._mark(conn, wanted, outcome))
+            if told is not None:
+                self.serve(told, wanted.channel)
         except StorageUnavailable as error:  # the lease runs out
             log.warning("a file is not stored: %s", error)
         except Exception as error:  # noqa: BLE001 - one file's trouble is its own; its lease runs out
@@ -121,15 +148,17 @@ class Attachments:
         try:
             async with asyncio.timeout(FETCH_TIMEOUT):
                 body = await self.channels[wanted.channel].fetch(wanted.ref)
-                if not 0 < len(body) <= self.most_bytes:
-                    return GiveUp("empty, or too large")
-                media_type = filetype.guess_mime(body) or "application/octet-stream"
-                if media_type.startswith("image/"):
+                if len(body) > self.most_bytes:
+                    return TooBig("too large")
+                if not body:
+                    return GiveUp("empty")
+                if is_picture(body):
                     body = await cleaned(body)
-                    media_type = filetype.guess_mime(body) or media_type
-                return media_type, body
+                return filetype.guess_mime(body) or "application/octet-stream", body
+        except TooLarge:
+            return TooBig("too large a picture")
         except NoPicture:
-            return GiveUp("an unreadable picture")
+            return NotKept("an unreadable picture")
         except (Retry, GiveUp, Fault) as told:
             return told
         except Exception as error:  # noqa: BLE001 - a fault of ours or of the line: tried again, later and later
@@ -187,16 +216,19 @@ class Attachments:
         wrapped = (row.contact or row.case) if row else None
         return DataKey(self.keyring.unwrap(wrapped)) if wrapped else None
 
-    def _mark(self, conn: Connection, wanted: Wanted, outcome: tuple[str, bytes] | Exception) -> None:
-        """Write down how a fetch ended, if it is still ours and still wanted."""
+    def _mark(self, conn: Connection, wanted: Wanted, outcome: tuple[str, bytes] | Exception) -> uuid.UUID | None:
+        """Write down how a fetch ended, if it is still ours and still wanted. Returns who is told of it."""
+        over = isinstance(outcome, GiveUp) or (isinstance(outcome, Retry) and wanted.tries >= MOST_TRIES)
+        # whoever is to be told comes first: rounds lock in that order, too
+        contact = self._whose(conn, wanted.attachment_id) if over else None
         this = FETCHES.c.attachment_id == wanted.attachment_id
-        # the file's row first: whoever erases or files it locks it first, too
-        file = select(FILES.c.id).where(FILES.c.id == wanted.attachment_id).with_for_update()
-        if conn.execute(file).first() is None:
-            return
+        # then the file's row: whoever erases or files it locks it before its fetch
+        file = select(FILES.c.id, FILES.c.case_id).where(FILES.c.id == wanted.attachment_id).with_for_update()
+        if (found := conn.execute(file).first()) is None:
+            return None
         row = conn.execute(select(FETCHES).where(this).with_for_update()).first()
         if row is None or row.fence != wanted.fence:
-            return
+            return None
         match outcome:
             case (media_type, body):
                 self._store(conn, row, str(media_type), body)
@@ -204,7 +236,7 @@ class Attachments:
             case Fault(after=after):
                 later = database_now(conn) + timedelta(seconds=after)
                 conn.execute(update(FETCHES).where(this).values(until=None, not_before=later))
-            case Retry(after=after) if wanted.tries < MOST_TRIES:
+            case Retry(after=after) if not over:
                 wait = max(after, min(LAST_RETRY, FIRST_RETRY * 2**wanted.tries))
                 later = database_now(conn) + timedelta(seconds=wait)
                 conn.execute(
@@ -213,6 +245,34 @@ class Attachments:
             case _:
                 log.warning("%s: a file could not be fetched", wanted.channel)
                 conn.execute(delete(FETCHES).where(this))
+                return self._give_up(conn, wanted, found.case_id, contact, outcome)
+        return None
+
+    def _whose(self, conn: Connection, attachment_id: uuid.UUID) -> Contact | None:
+        """The contact who sent a file, locked; None when no link to them is kept."""
+        theirs = (
+            select(func.coalesce(FILES.c.contact_id, CASES.c.contact_id))
+            .select_from(FILES)
+            .outerjoin(CASES, CASES.c.id == FILES.c.case_id)
+            .where(FILES.c.id == attachment_id)
+        )
+        contact_id = conn.execute(theirs).scalar()
+        return contacts.locked_by_id(conn, self.keyring, contact_id) if contact_id else None
+
+    def _give_up(
+        self, conn: Connection, wanted: Wanted, case_id: uuid.UUID | None, contact: Contact | None, why: Exception
+    ) -> uuid.UUID | None:
+        """The row stays and says why, for staff. The person is told where their chat may be written into."""
+        reason = TOO_LARGE if isinstance(why, TooBig) else UNCLEAN if isinstance(why, NotKept) else ""
+        conn.execute(update(FILES).where(FILES.c.id == wanted.attachment_id).values(media_type=reason))
+        if case_id is not None:
+            case = conn.execute(select(CASES).where(CASES.c.id == case_id)).one()
+            contact = telling.reached(contact, case)
+        if contact is None or contact.blocked:
+            return None
+        say = Say(Text(key="words:file_not_kept" if reason else "words:file_lost"))
+        telling.tell(conn, contact, say, self.shelf.current(conn), self.clock())
+        return contact.id
 
     def _store(self, conn: Connection, row: Row[Any], media_type: str, body: bytes) -> None:
         key = self._key(conn, row.attachment_id)

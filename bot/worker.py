@@ -60,7 +60,15 @@ class Worker:
         )
         self.lanes = Lanes(store, keyring, channels, on_fault=self._on_fault)
         self.deliveries = Deliveries(store, keyring, serve=self.lanes.serve, on_fault=self._on_fault)
-        self.attachments = Attachments(store, keyring, channels, most_bytes=settings.file_mb * 1024 * 1024)
+        self.attachments = Attachments(
+            store,
+            keyring,
+            channels,
+            most_bytes=settings.file_mb * 1024 * 1024,
+            shelf=self.shelf,
+            clock=clock,
+            serve=self.lanes.serve,
+        )
         self.pages = News(store)
         self.followups = Followups(store, keyring, self.shelf, clock=clock)
         self.counts = StepCounts(store, clock=clock)

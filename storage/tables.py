@@ -229,7 +229,7 @@ attachments = Table(
     Column("contact_id", Id(), ForeignKey("contacts.id", ondelete="CASCADE"), index=True),
     Column("case_id", Id(), ForeignKey("cases.id", ondelete="CASCADE"), index=True),
     Column("kind", String, nullable=False),
-    Column("media_type", String, nullable=False),
+    Column("media_type", String, nullable=False),  # of a file that was given up: why, or ""
     Column("size", Integer, nullable=False),  # bytes, before sealing
     Column("created_at", Moment, nullable=False),
     Column("bytes", Bytes, nullable=False),  # sealed; last, so that the rest is read without it

@@ -23,6 +23,9 @@ from storage import DataKey, KeyRing, database_now, insert_into, many, random_id
 CASES, MESSAGES, FILES, OUTBOX = tables.cases, tables.case_messages, tables.attachments, tables.outbox
 FETCHES = tables.fetches
 
+TOO_LARGE, UNCLEAN = "too_large", "unclean"
+"""Why a file is not kept, where it is not just lost. It stands in place of the media type of a file without bytes."""
+
 # Built once: SQLAlchemy takes as long to build a statement as SQLite to carry it out, and a case needs seven.
 _OPEN = {
     name: insert_into(name, CASES).on_conflict_do_nothing(index_elements=["reference"])
@@ -355,10 +358,18 @@ def keep(
 
 
 def files_missing(conn: Connection, case_id: uuid.UUID) -> dict[str, str]:
-    """Files of a case whose bytes are not there: id → "pending" (being fetched) or "lost" (could not be fetched)."""
+    """Files of a case whose bytes are not there: id → why.
+
+    "pending" (being fetched), "lost" (could not be fetched), "too_large", or "unclean" (broken, or of a kind whose
+    place and phone can't be taken out).
+    """
     rows = conn.execute(
-        select(FILES.c.id, FETCHES.c.attachment_id)
+        select(FILES.c.id, FILES.c.media_type, FETCHES.c.attachment_id)
         .outerjoin(FETCHES, FETCHES.c.attachment_id == FILES.c.id)
         .where(FILES.c.case_id == case_id, FILES.c.size == 0)
     )
-    return {row.id.hex: "pending" if row.attachment_id else "lost" for row in rows}
+    return {row.id.hex: "pending" if row.attachment_id else _why_lost(row.media_type) for row in rows}
+
+
+def _why_lost(media_type: str) -> str:
+    return media_type if media_type in (TOO_LARGE, UNCLEAN) else "lost"

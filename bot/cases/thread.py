@@ -45,8 +45,8 @@ class Part:
     """One thing that was said.
 
     `kind`: "words", "voice", "photo", "document", "location", "list" (keys that were picked) or "hidden".
-    `state` of a file: "" (there), "pending" (still with its provider), "lost" (could not be fetched) or "kept" (was
-    only a draft and is gone). `shown`: how a page may show it: "sound", "picture", or "" (to be saved).
+    `state` of a file: "" (there), why its bytes are not there (`filing.files_missing`), or "kept" (was only a draft and
+    is gone). `shown`: how a page may show it: "sound", "picture", or "" (to be saved).
     """
 
     kind: str
@@ -183,7 +183,7 @@ def _opened(desk: "Desk", row: Row[Any]) -> Iterable[tuple[Row[Any], dict[str, A
 
 
 def _plain(content: object, missing: Mapping[str, str], kept_back: frozenset[str]) -> object:
-    """A file that is not there has no id, and says so: "file" is "pending" or "lost"."""
+    """A file that is not there has no id, and says why: "file" (`filing.files_missing`)."""
     if not isinstance(content, Mapping):
         return content
     if "kind" not in content:

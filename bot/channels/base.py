@@ -52,6 +52,10 @@ class BadTemplate(GiveUp):
     """As `GiveUp`, and it is the template's fault: operators must look after it."""
 
 
+class TooBig(GiveUp):
+    """This file is larger than may be fetched."""
+
+
 class Blocked(Exception):
     """The person blocked us or is gone: the lane closes, they are left in peace."""
 
@@ -236,5 +240,5 @@ class Channel(Protocol):
         ...
 
     async def fetch(self, file_ref: str) -> bytes:
-        """The bytes of a file. Raises `Retry`, `GiveUp` (too big, gone) or `Fault`."""
+        """The bytes of a file. Raises `Retry`, `GiveUp` (gone; `TooBig`) or `Fault`."""
         ...

@@ -27,6 +27,8 @@ WHY_NOT = {
     "kept": ", no longer kept",
     "pending": ", being fetched",
     "lost": ", could not be fetched",
+    "too_large": ", not kept: too large",
+    "unclean": ", not kept: broken, or its metadata can't be removed",
 }  # why a file can't be opened
 
 

@@ -94,6 +94,11 @@ FATES = {
 STATES = {
     "pending": N_("arrive encore : revenez dans un moment"),
     "lost": N_("n'a pas pu être reçu : demandez à la personne de l'envoyer à nouveau"),
+    "too_large": N_("n'est pas gardé, car trop grand : demandez à la personne de l'envoyer plus petit, comme photo"),
+    "unclean": N_(
+        "n'est pas gardé : abîmé, ou d'une sorte dont le lieu et le téléphone ne peuvent pas être enlevés. Demandez à "
+        "la personne de l'envoyer comme photo, ou de le dire avec ses mots"
+    ),
     "kept": N_("n'est plus gardé"),
 }
 """Why a file is not there."""

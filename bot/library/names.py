@@ -88,6 +88,8 @@ WORDS: dict[str, tuple[str, ...]] = {
     "too_long": ("limit",),
     "file_too_big": ("limit",),
     "not_handled": (),
+    "file_lost": (),
+    "file_not_kept": (),
     "skip": (),
     "done": (),
     "none": (),

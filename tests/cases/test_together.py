@@ -11,6 +11,7 @@ from bot.attachments import Attachments
 from bot.channels.base import Closed, Retry, Status, Unavailable
 from bot.deliveries import Deliveries
 from bot.dialogue.model import File, Heard
+from bot.library.shelf import Shelf
 from bot.outbox import Lanes
 from storage import Store, tables
 from tests.people import OGG, House, real_library
@@ -27,7 +28,8 @@ class Side:
         self.phone = phone
         self.lanes = Lanes(store, keyring, {phone.name: phone})
         self.deliveries = Deliveries(store, keyring, serve=self.lanes.serve)
-        self.files = Attachments(store, keyring, {phone.name: phone}, most_bytes=10_000)
+        shelf = Shelf(fixed=self.house.library)
+        self.files = Attachments(store, keyring, {phone.name: phone}, most_bytes=10_000, shelf=shelf)
 
     def start(self):
         self.lanes.start()

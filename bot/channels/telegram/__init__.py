@@ -43,6 +43,7 @@ from bot.channels.base import (
     Post,
     Refused,
     Retry,
+    TooBig,
     Unavailable,
 )
 from bot.channels.rates import Rates
@@ -323,7 +324,7 @@ class Telegram:
         if found is None or not found.file_path:
             raise GiveUp("the file is gone")
         if found.file_size > FILE:
-            raise GiveUp("file is too big")
+            raise TooBig("file is too big")
         return await self._calls.download(found.file_path)
 
     def _words(self, key: str, language: str) -> str:

@@ -14,7 +14,7 @@ import filetype
 from aiohttp import web
 
 from bot.channels.base import START
-from bot.channels.pictures import NoPicture, cleaned
+from bot.channels.pictures import NoPicture, cleaned, is_picture
 from bot.dialogue.model import MAX_TAP_BYTES, File, Heard, Place
 
 MAX_TEXT = 10_000  # characters
@@ -25,7 +25,6 @@ MAX_SECONDS = 3600
 TRY_AGAIN = 5  # seconds; by then the database may be back, or another's file stored
 
 ID = re.compile(r"[!-~]{1,64}")
-PICTURES = {"image/jpeg", "image/png", "image/webp", "image/gif"}
 SOUNDS = {
     "audio/aac",
     "audio/amr",  # the recorder of old Android phones
@@ -227,9 +226,9 @@ async def _read_file(request: web.Request, seconds: float) -> Given:
 
 
 def _kind(body: bytes) -> str:
-    mime = filetype.guess_mime(body)
-    if mime in PICTURES:
+    if is_picture(body):
         return "photo"
+    mime = filetype.guess_mime(body)
     if mime in SOUNDS:
         return "voice"
     if mime in PAPERS:

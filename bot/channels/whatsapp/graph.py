@@ -9,7 +9,7 @@ from urllib.parse import quote, urlsplit
 import aiohttp
 import msgspec
 
-from bot.channels.base import Fault, GiveUp, Retry
+from bot.channels.base import Fault, GiveUp, Retry, TooBig
 from bot.channels.whatsapp import limits
 from bot.channels.whatsapp.errors import AGAIN, GIVE_UP, NO_SUCH_OBJECT, Meaning, meaning, meaning_of_http
 from bot.channels.whatsapp.errors import typed as typed_error
@@ -81,7 +81,7 @@ class Graph:
         async with self._asked("GET", url, self._headers, limits.ANSWER) as response:
             place = await _answer(response)
         if _size(place) > limits.FILE:
-            raise GiveUp("the file is too big")
+            raise TooBig("the file is too big")
         return place
 
     async def _bytes(self, place: Json) -> bytes:
@@ -98,7 +98,7 @@ class Graph:
             async for chunk in response.content.iter_chunked(CHUNK):
                 body += chunk
                 if len(body) > limits.FILE:
-                    raise GiveUp("the file is too big")
+                    raise TooBig("the file is too big")
         if not body or _size(place) not in (0, len(body)):
             raise Trouble(AGAIN)  # half a file
         return bytes(body)
