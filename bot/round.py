@@ -378,7 +378,7 @@ class Round:
             {
                 "address_index": entry.address_index,
                 "message_index": entry.message_index,
-                "at": self.now if raw is not None else min(entry.incoming.said_at or self.now, self.now),
+                "at": self.now if raw is not None else entry.incoming.said_at or self.now,
                 "expires_at": None if repeats is None else self.now + timedelta(seconds=repeats),
                 "failed": failed,
                 "failure": failure,

@@ -45,9 +45,11 @@ TELEGRAM_SECRET = "a_secret-of-the-tests"
 MINUTE = timedelta(minutes=1)
 PATIENCE = 30.0  # seconds for anything to happen; a test that needs them has failed
 LAST_RETRY = 0.5  # seconds in a hurry: doubled on and on, the waits of one who meets eight faults in a row add up to 25
-BEGINS = 1_795_425_451  # Telegram's date of nobody's first word
 MEMBERS = {"kicked": "member", "member": "kicked"}  # what the bot was before
-_BEGAN = int(time.time()) - 3600  # when people began to write
+BEGAN = int(time.time()) - 3600  # when people of WhatsApp began to write
+BEGINS = (
+    int(time.time()) + 3600
+)  # Telegram's date of nobody's first word: taps have none, and count as said when they came
 _numbers = itertools.count(1000)
 
 
@@ -107,7 +109,7 @@ def _content(chat: int, *, voice: str = "", photo: str = "", contact: str = "", 
 
 def message(address: str, number: int, *, text: str = "", tap: str = "", voice: str = "") -> dict[str, Any]:
     """A message as it stands in a delivery of WhatsApp: the `number`-th thing this person says."""
-    given = {"from": address, "id": f"wamid.{address}.{number}", "timestamp": str(_BEGAN + number)}
+    given = {"from": address, "id": f"wamid.{address}.{number}", "timestamp": str(BEGAN + number)}
     if voice:
         return {**given, "type": "audio", "audio": {"id": voice, "mime_type": "audio/ogg; codecs=opus", "voice": True}}
     if tap:
