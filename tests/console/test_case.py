@@ -148,9 +148,17 @@ async def test_a_file_that_is_not_there_says_so(office):
     """Lost or still on its way: words, and no player."""
     reference, _ = await sounded(office.house)
     await office.house.store.run(lambda conn: conn.execute(tables.attachments.update().values(size=0)))
-    _, _, html = await page(office, reference)
-    assert "n&#39;a pas pu être reçu" in html
-    assert "<audio" not in html
+    b, _, _ = await page(office, reference)
+    for why, words in (
+        ("", "n&#39;a pas pu être reçu"),
+        ("too_large", "n&#39;est pas gardé, car trop grand"),
+        ("unclean", "n&#39;est pas gardé : abîmé, ou d&#39;une sorte dont le lieu"),
+    ):
+        change = tables.attachments.update().values(media_type=why)
+        await office.house.store.run(lambda conn, change=change: conn.execute(change) and None)
+        _, html = await b.get(f"/console/cases/{reference}")
+        assert words in html
+        assert "<audio" not in html
 
 
 async def test_a_place_leads_to_no_third_party(office):
