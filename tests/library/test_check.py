@@ -66,7 +66,7 @@ PLANTED = [
     ("unknown_value", "flows/distress.yaml", "[suicide, danger]", "[suicide, dangr]", "dangr"),
     ("unknown_value", "content/documents.yaml", "[abroad]", "[away]", "away"),
     ("label_placeholder", "flows/complaint.yaml", "label: Envoyer", 'label: "Envoyer {account}"', "Envoyer {"),
-    ("unused_words", "content/words.yaml", "status:\n", "hello: Bonjour\nstatus:\n", "hello"),
+    ("unused_words", "content/words.yaml", "status:\n", "never_said: Bonjour\nstatus:\n", "never_said"),
     ("two_flows", "flows/person.yaml", "[humain, human]", "[humain, human, Plainte]", "keywords"),
     ("word_taken", "flows/person.yaml", "[humain, human]", "[humain, human, Rétour]", "keywords"),
     ("label_taken", "flows/lost.yaml", "Essayer encore", "Plainte", "Plainte"),

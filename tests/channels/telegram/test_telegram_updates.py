@@ -22,7 +22,7 @@ def told(arrived):
     incoming = found.pop("incoming", None)
     found.pop("gone_at", None)  # dates have a test of their own
     if incoming is not None:
-        incoming.pop("at")
+        incoming.pop("said_at")
         heard = {key: value for key, value in incoming.pop("heard").items() if value not in (None, "")}
         found |= {key: value for key, value in incoming.items() if value not in (None, "")} | {"heard": heard}
     return found
