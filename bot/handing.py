@@ -1,8 +1,8 @@
 """Handing over: the round that says something leases the lanes it says it in, so that nobody has to ask for them.
 
 Only where that is plain: lane and window are open, the lane is free, nothing older waits in it, its channel has room
-and no pause.
-Every other lane is asked for as ever (`bot/lanes.py`). Lease and words are one commit: nothing is sent before it.
+and no pause. Every other lane is asked for as ever (`bot/lanes.py`). Lease and words are one commit: nothing is sent
+before it.
 """
 
 import uuid

@@ -23,7 +23,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from storage import audit
 from storage.anchor import Anchor
-from storage.engines import is_whole, open_engine, parse_url, trouble
+from storage.engines import driver_of, is_whole, open_engine, parse_url, trouble
 from storage.errors import Aborted, Unavailable
 
 T = TypeVar("T")
@@ -241,9 +241,7 @@ class _Line:
         conn = self._begin()
         self._roll_back(conn)
         try:
-            driver = conn.connection.driver_connection
-            if driver is not None:
-                driver.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+            driver_of(conn).execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
         except self._driver_error as error:
             raise Unavailable(trouble(error) or "i/o") from error
         finally:
